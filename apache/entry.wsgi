@@ -1,0 +1,10 @@
+"""The script that mod_wsgi runs in each interpreter, once; then its function for each request."""
+
+import sys
+
+from httpdapy import httpdapi
+from httpdapy.interpreters.wsgi import Application
+
+sys.modules["httpdapi"] = httpdapi  # what `import httpdapi` gives, without a search
+
+handle_request = Application()

@@ -1,0 +1,26 @@
+/* What crosses between Apache and Python, by name.
+ *
+ * interpreters/link.py holds the same names for the Python side and tests/interpreters/test_link.py
+ * compares the two files.  A name with a dot in it cannot be forged: request headers reach the
+ * environment as HTTP_..., without dots.
+ */
+#ifndef HTTPDAPY_LINK_H
+#define HTTPDAPY_LINK_H
+
+/* Handler names: the one users write, and the one mod_wsgi has the entry script under. */
+#define HDPY_HANDLER "python-program"
+#define HDPY_RUN_HANDLER "httpdapy-run"
+
+/* Request notes that WSGIHandlerScript expands: the interpreter and the daemon process to use. */
+#define HDPY_NOTE_INTERPRETER "httpdapy.interpreter"
+#define HDPY_NOTE_PROCESS "httpdapy.process"
+
+/* Environment of the request: the script's directory, and the options in force. */
+#define HDPY_ENV_DIRECTORY "httpdapy.directory"
+#define HDPY_ENV_OPTIONS "httpdapy.options"
+
+/* Response header by which Python hands the answer back to Apache: the status is as set, the body
+ * is Apache's own document for it (ErrorDocument and all), the value says why, for the log. */
+#define HDPY_HEADER_DOCUMENT "Httpdapy-Document"
+
+#endif

@@ -1,0 +1,581 @@
+/* mod_httpdapy - the link between Apache and the Python above it.
+ *
+ * A request for the handler "python-program" is given its directory's options, the name of the
+ * interpreter it belongs to and its working directory, and is then run by mod_wsgi, which has our
+ * entry script under the handler "httpdapy-run":
+ *
+ *   our handler -> ap_run_handler(): mod_wsgi -> entry script -> interpreters/dispatch.py
+ *               <- answer_filter(): looks at what comes back
+ *
+ * Directives (all FileInfo, so anywhere up to .htaccess; each level adds to those above it):
+ *
+ *   PythonOption name value       none          for the handler; later and deeper ones win
+ *   PythonInterpreter name        its directory share one interpreter by name
+ *   PythonReplicas number|auto    1             interpreters for one directory in one process
+ *
+ * Whatever happens, a python-program request is never DECLINED: the next handler would be Apache's
+ * own, which sends the script's source.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* RTLD_DEFAULT, unshare */
+#endif
+
+#include "httpd.h"
+#include "http_config.h"
+#include "http_core.h"
+#include "http_log.h"
+#include "http_main.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "ap_mpm.h"
+#include "apr_atomic.h"
+#include "apr_lib.h"
+#include "apr_strings.h"
+#include "util_filter.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "link.h"
+#include "naming.h"
+
+APLOG_USE_MODULE(httpdapy);
+
+#define UNSET (-1)
+#define REPLICAS_AUTO 0
+#define REPLICAS_MAX 256
+
+/* One per directory.  Lives in the pool of the configuration, or of the request for .htaccess. */
+typedef struct {
+    apr_table_t *options;     /* name -> value; NULL: none set here */
+    apr_table_t *option_dirs; /* name -> directory the line stands in, "" in the server's own */
+    const char *interpreter;  /* NULL: unset */
+    int replicas;             /* UNSET, REPLICAS_AUTO or a number */
+} hdpy_dir_conf;
+
+/* One per server.  Lives in the configuration's pool. */
+typedef struct {
+    int report; /* answer with the settings in force instead of running the script */
+} hdpy_server_conf;
+
+/* What came back from Python.  Lives in the request's pool. */
+typedef struct {
+    const char *document; /* Apache makes the answer, for this reason; NULL: Python made it */
+    apr_off_t sent;       /* bytes of body passed on */
+    int begun;            /* a first brigade was seen */
+    int complete;         /* the end of the answer was seen */
+} hdpy_answer;
+
+static ap_filter_rec_t *answer_filter_handle;
+
+/* Set once in each child, read by its threads. */
+static unsigned auto_replicas = 1;
+static unsigned threads_per_child = 1;
+static int threaded;
+
+static apr_uint32_t threads_seen;
+static _Thread_local int thread_number = UNSET;
+
+/* ---- configuration ------------------------------------------------------------------------- */
+
+static void *create_dir_conf(apr_pool_t *p, char *dir)
+{
+    hdpy_dir_conf *conf = apr_pcalloc(p, sizeof(*conf));
+
+    conf->replicas = UNSET;
+    return conf;
+}
+
+static apr_table_t *merge_tables(apr_pool_t *p, const apr_table_t *base, const apr_table_t *add)
+{
+    apr_table_t *merged;
+
+    if (!base)
+        return (apr_table_t *)add;
+    merged = apr_table_copy(p, base);
+    if (add)
+        apr_table_overlap(merged, add, APR_OVERLAP_TABLES_SET);
+    return merged;
+}
+
+static void *merge_dir_conf(apr_pool_t *p, void *base_conf, void *add_conf)
+{
+    const hdpy_dir_conf *base = base_conf;
+    const hdpy_dir_conf *add = add_conf;
+    hdpy_dir_conf *conf = apr_pcalloc(p, sizeof(*conf));
+
+    conf->options = merge_tables(p, base->options, add->options);
+    conf->option_dirs = merge_tables(p, base->option_dirs, add->option_dirs);
+    conf->interpreter = add->interpreter ? add->interpreter : base->interpreter;
+    conf->replicas = add->replicas != UNSET ? add->replicas : base->replicas;
+    return conf;
+}
+
+static void *create_server_conf(apr_pool_t *p, server_rec *s)
+{
+    return apr_pcalloc(p, sizeof(hdpy_server_conf));
+}
+
+/* The directory a directive stands in: that of its .htaccess or its <Directory>, else "". */
+static const char *directive_directory(cmd_parms *cmd)
+{
+    const ap_directive_t *section;
+    const char *end;
+
+    if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS)) {
+        end = strrchr(cmd->config_file->name, '/');
+        return end ? apr_pstrmemdup(cmd->pool, cmd->config_file->name,
+                                    (apr_size_t)(end - cmd->config_file->name))
+                   : "";
+    }
+    for (section = cmd->directive; section; section = section->parent) {
+        if (!strcasecmp(section->directive, "<Directory")) {
+            const char *args = section->args;
+            char *path = ap_getword_conf(cmd->pool, &args);
+            apr_size_t length = strlen(path);
+
+            if (length && path[length - 1] == '>')
+                path[--length] = '\0';
+            while (length > 1 && path[length - 1] == '/')
+                path[--length] = '\0';
+            return *path == '/' ? path : "";
+        }
+    }
+    return "";
+}
+
+static int has_control_character(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' && *text != '\t')
+            return 1;
+    return 0;
+}
+
+static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *name, const char *value)
+{
+    hdpy_dir_conf *conf = dir_conf;
+
+    if (!*name)
+        return "PythonOption: the option's name is empty";
+    if (has_control_character(name) || has_control_character(value))
+        return apr_psprintf(cmd->pool, "PythonOption %s: name and value must not contain "
+                                       "control characters", name);
+    if (!conf->options) {
+        conf->options = apr_table_make(cmd->pool, 4);
+        conf->option_dirs = apr_table_make(cmd->pool, 4);
+    }
+    apr_table_set(conf->options, name, value);
+    apr_table_set(conf->option_dirs, name, directive_directory(cmd));
+    return NULL;
+}
+
+static const char *set_interpreter(cmd_parms *cmd, void *dir_conf, const char *name)
+{
+    const char *error = hdpy_name_error(name);
+
+    if (error)
+        return apr_psprintf(cmd->pool, "PythonInterpreter %s: %s", name, error);
+    ((hdpy_dir_conf *)dir_conf)->interpreter = apr_pstrdup(cmd->pool, name);
+    return NULL;
+}
+
+static const char *set_replicas(cmd_parms *cmd, void *dir_conf, const char *arg)
+{
+    hdpy_dir_conf *conf = dir_conf;
+    char *end;
+    long number;
+
+    if (!strcasecmp(arg, "auto")) {
+        conf->replicas = REPLICAS_AUTO;
+        return NULL;
+    }
+    errno = 0;
+    number = strtol(arg, &end, 10);
+    if (errno || end == arg || *end || number < 1 || number > REPLICAS_MAX)
+        return apr_psprintf(cmd->pool, "PythonReplicas takes a number from 1 to %d, or auto, not "
+                                       "'%s'", REPLICAS_MAX, arg);
+    conf->replicas = (int)number;
+    return NULL;
+}
+
+static const char *set_report(cmd_parms *cmd, void *dir_conf, int flag)
+{
+    hdpy_server_conf *conf = ap_get_module_config(cmd->server->module_config, &httpdapy_module);
+
+    conf->report = flag;
+    return NULL;
+}
+
+static const command_rec directives[] = {
+    AP_INIT_TAKE2("PythonOption", set_option, NULL, OR_FILEINFO,
+                  "name and value of an option for the handler"),
+    AP_INIT_TAKE1("PythonInterpreter", set_interpreter, NULL, OR_FILEINFO,
+                  "name of the interpreter to run in; main_interpreter for the process's first"),
+    AP_INIT_TAKE1("PythonReplicas", set_replicas, NULL, OR_FILEINFO,
+                  "number of interpreters per directory and process, or auto"),
+    AP_INIT_FLAG("PythonReport", set_report, NULL, RSRC_CONF,
+                 "On to answer python-program requests with the settings in force"),
+    {NULL}
+};
+
+/* ---- the child process --------------------------------------------------------------------- */
+
+/* Whether interpreters get a lock of their own: asked for, and known to this Python. */
+static int has_own_gil(void)
+{
+    const unsigned long *python = dlsym(RTLD_DEFAULT, "Py_Version");
+
+    if (!python || *python < 0x030c0000UL)
+        return 0;
+    for (const ap_directive_t *d = ap_conftree; d; d = d->next)
+        if (!strcasecmp(d->directive, "WSGIPerInterpreterGIL"))
+            return !strcasecmp(d->args, "On");
+    return 0;
+}
+
+static void child_init(apr_pool_t *p, server_rec *s)
+{
+    int threads = 0;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    threads_per_child = threads > 1 ? (unsigned)threads : 1;
+    auto_replicas = hdpy_replica_count(REPLICAS_AUTO, cores > 0 ? (unsigned)cores : 1,
+                                       threads_per_child, has_own_gil());
+}
+
+/* Threads are numbered as they come, which spreads them evenly over the replicas.  A connection's
+ * id would not do: mod_http2 runs requests of one connection on many threads. */
+static unsigned current_thread_number(void)
+{
+    if (thread_number == UNSET)
+        thread_number = (int)(apr_atomic_inc32(&threads_seen) & INT_MAX);
+    return (unsigned)thread_number;
+}
+
+/* ---- the request --------------------------------------------------------------------------- */
+
+/* The canonical directory of the script: of the file, or the directory itself when that is what
+ * the URL names.  NULL with errno set when there is none. */
+static const char *script_directory(request_rec *r)
+{
+    char resolved[PATH_MAX];
+    const char *path = r->filename;
+
+    if (!path || *path != '/') {
+        errno = ENOENT;
+        return NULL;
+    }
+    if (r->finfo.filetype != APR_DIR) {
+        const char *end = strrchr(path, '/');
+
+        path = end == path ? "/" : apr_pstrmemdup(r->pool, path, (apr_size_t)(end - path));
+    }
+    return realpath(path, resolved) ? apr_pstrdup(r->pool, resolved) : NULL;
+}
+
+static int exists(request_rec *r, const char *path, apr_filetype_e type)
+{
+    apr_finfo_t finfo;
+
+    return apr_stat(&finfo, path, APR_FINFO_TYPE, r->pool) == APR_SUCCESS
+        && finfo.filetype == type;
+}
+
+/* Whether a module can answer for a file that does not exist: name.py for /name and /name.html, or
+ * a package for /package.name.  Asked here so that a scan for files that are not there makes no
+ * interpreters.  Where other directories may hold the module, Python has to look. */
+static int may_have_module(request_rec *r, const hdpy_dir_conf *conf, const char *directory)
+{
+    const char *name, *dot;
+
+    if (r->finfo.filetype != APR_NOFILE)
+        return 1;
+    if (conf->options
+        && (apr_table_get(conf->options, "handler") || apr_table_get(conf->options, "rootpkg")
+            || apr_table_get(conf->options, "pythonpath")))
+        return 1;
+    name = apr_filepath_name_get(r->filename);
+    dot = strrchr(name, '.');
+    if (dot)
+        name = apr_pstrmemdup(r->pool, name, (apr_size_t)(dot - name));
+    if (!*name)
+        return 0;
+    if (exists(r, apr_pstrcat(r->pool, directory, "/", name, ".py", NULL), APR_REG))
+        return 1;
+    dot = strchr(name, '.');
+    if (dot)
+        name = apr_pstrmemdup(r->pool, name, (apr_size_t)(dot - name));
+    return *name && exists(r, apr_pstrcat(r->pool, directory, "/", name, NULL), APR_DIR);
+}
+
+/* Give this thread a working directory of its own, once, and make it `directory`. */
+static int enter_directory(request_rec *r, const char *directory)
+{
+    static _Thread_local enum { SHARED, OWN, REFUSED } working_directory;
+
+    if (threaded && working_directory == SHARED) {
+        if (unshare(CLONE_FS) == 0) {
+            working_directory = OWN;
+        }
+        else {
+            ap_log_rerror(APLOG_MARK, APLOG_WARNING, errno, r,
+                          "HDPY0001: this thread cannot have a working directory of its own, so "
+                          "relative file names will not work; let the container call unshare(2), "
+                          "or use the prefork MPM");
+            working_directory = REFUSED;
+        }
+    }
+    if (working_directory != REFUSED && chdir(directory) != 0) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, errno, r,
+                      "HDPY0002: cannot enter %s; Apache's user needs the x permission on it and "
+                      "on the directories above", directory);
+        return HTTP_FORBIDDEN;
+    }
+    return OK;
+}
+
+static int append_option(void *text, const char *name, const char *value)
+{
+    *(const char **)apr_array_push(text) = name;
+    *(const char **)apr_array_push(text) = value;
+    return 1;
+}
+
+/* The options in force as lines: name, value and directory, in turn.  interpreters/options.py
+ * reads them. */
+static const char *options_text(request_rec *r, const hdpy_dir_conf *conf)
+{
+    apr_array_header_t *pairs, *lines;
+
+    if (!conf->options)
+        return "";
+    pairs = apr_array_make(r->pool, 8, sizeof(char *));
+    lines = apr_array_make(r->pool, 12, sizeof(char *));
+    apr_table_do(append_option, pairs, conf->options, NULL);
+    for (int i = 0; i < pairs->nelts; i += 2) {
+        const char *name = APR_ARRAY_IDX(pairs, i, const char *);
+
+        append_option(lines, name, APR_ARRAY_IDX(pairs, i + 1, const char *));
+        *(const char **)apr_array_push(lines) = apr_table_get(conf->option_dirs, name);
+    }
+    return apr_array_pstrcat(r->pool, lines, '\n');
+}
+
+static const char *interpreter_name(request_rec *r, const hdpy_dir_conf *conf,
+                                    const char *directory)
+{
+    char name[HDPY_NAME_SIZE];
+    unsigned replicas = conf->replicas == REPLICAS_AUTO ? auto_replicas
+                      : conf->replicas == UNSET         ? 1
+                      : hdpy_replica_count((unsigned)conf->replicas, 1, threads_per_child, 1);
+
+    return hdpy_interpreter_name(name, sizeof(name), directory, conf->interpreter, replicas,
+                                 replicas > 1 ? current_thread_number() : 0)
+         ? apr_pstrdup(r->pool, name) : NULL;
+}
+
+/* PythonReport On: say what is in force here and run nothing.  apache/check.py reads it. */
+static int report(request_rec *r, const hdpy_dir_conf *conf, const char *directory)
+{
+    ap_set_content_type(r, "text/plain; charset=utf-8");
+    ap_rprintf(r, "%s\n%s\n%s", interpreter_name(r, conf, directory),
+               conf->replicas == UNSET           ? "1"
+               : conf->replicas == REPLICAS_AUTO ? "auto"
+                                                 : apr_itoa(r->pool, conf->replicas),
+               options_text(r, conf));
+    return OK;
+}
+
+/* ---- the answer ---------------------------------------------------------------------------- */
+
+/* Take the private header out of the answer.  mod_wsgi sets headers just before the first bytes,
+ * or without any. */
+static void take_document_header(request_rec *r, hdpy_answer *answer)
+{
+    const char *reason = apr_table_get(r->headers_out, HDPY_HEADER_DOCUMENT);
+
+    if (reason) {
+        answer->document = apr_pstrdup(r->pool, reason);
+        apr_table_unset(r->headers_out, HDPY_HEADER_DOCUMENT);
+    }
+}
+
+static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    hdpy_answer *answer = f->ctx;
+
+    if (!answer->begun) {
+        answer->begun = 1;
+        take_document_header(f->r, answer);
+    }
+    if (answer->document) {
+        apr_brigade_cleanup(bb);
+        return APR_SUCCESS;
+    }
+    for (apr_bucket *b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb);
+         b = APR_BUCKET_NEXT(b)) {
+        if (APR_BUCKET_IS_EOS(b))
+            answer->complete = 1;
+        else if (!APR_BUCKET_IS_METADATA(b) && b->length != (apr_size_t)-1)
+            answer->sent += (apr_off_t)b->length;
+    }
+    return ap_pass_brigade(f->next, bb);
+}
+
+/* Headers of a body that will not be sent. */
+static int describes_body(const char *name)
+{
+    return !strncasecmp(name, "Content-", 8) || !strcasecmp(name, "ETag")
+        || !strcasecmp(name, "Last-Modified") || !strcasecmp(name, "Accept-Ranges")
+        || !strcasecmp(name, "Transfer-Encoding") || !strcasecmp(name, "Location");
+}
+
+/* Let Apache make its document for the status that Python has set.  The other headers, cookies
+ * for one, go with it; Location stays where Apache looks for it. */
+static int apache_document(request_rec *r, const char *reason)
+{
+    const apr_array_header_t *headers = apr_table_elts(r->headers_out);
+    const apr_table_entry_t *header = (const apr_table_entry_t *)headers->elts;
+    int status = r->status;
+
+    for (int i = 0; i < headers->nelts; i++)
+        if (header[i].key && !describes_body(header[i].key))
+            apr_table_addn(r->err_headers_out, header[i].key, header[i].val);
+    if (status == HTTP_NOT_FOUND)
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0003: %s: %s", r->filename, reason);
+    r->status = HTTP_OK;
+    r->status_line = NULL;
+    if (status < 300)
+        status = HTTP_INTERNAL_SERVER_ERROR;
+    return status;
+}
+
+/* An answer that was cut short must not look complete, nor leave the client waiting for the rest:
+ * close the connection.  (mod_wsgi keeps Apache from ending a chunked body.) */
+static void close_if_cut_short(request_rec *r, const hdpy_answer *answer)
+{
+    const char *declared = apr_table_get(r->headers_out, "Content-Length");
+    int ended_early = r->eos_sent && !answer->complete;
+
+    if (declared && !r->header_only && answer->begun)
+        ended_early = ended_early || answer->sent < apr_atoi64(declared);
+    if (ended_early)
+        r->connection->keepalive = AP_CONN_CLOSE;
+}
+
+static int run(request_rec *r)
+{
+    hdpy_answer *answer = apr_pcalloc(r->pool, sizeof(*answer));
+    ap_filter_t *filter;
+    int status;
+
+    filter = ap_add_output_filter_handle(answer_filter_handle, answer, r, r->connection);
+    r->handler = HDPY_RUN_HANDLER;
+    status = ap_run_handler(r);
+    r->handler = HDPY_HANDLER;
+    if (!answer->begun)
+        take_document_header(r, answer);
+    if (answer->document) {
+        ap_remove_output_filter(filter);
+        return apache_document(r, answer->document);
+    }
+    if (answer->begun) {
+        close_if_cut_short(r, answer);
+        return OK;
+    }
+    return status == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : status;
+}
+
+static int handler(request_rec *r)
+{
+    const hdpy_dir_conf *conf;
+    const hdpy_server_conf *server;
+    const char *directory, *interpreter;
+    int status;
+
+    if (!r->handler || strcmp(r->handler, HDPY_HANDLER))
+        return DECLINED;
+
+    conf = ap_get_module_config(r->per_dir_config, &httpdapy_module);
+    server = ap_get_module_config(r->server->module_config, &httpdapy_module);
+    directory = script_directory(r);
+    if (!directory) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, errno, r, "HDPY0004: no directory for %s",
+                      r->filename ? r->filename : r->uri);
+        return errno == EACCES ? HTTP_FORBIDDEN : HTTP_NOT_FOUND;
+    }
+    if (server->report)
+        return report(r, conf, directory);
+    if (!may_have_module(r, conf, directory)) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0005: no module for %s", r->filename);
+        return HTTP_NOT_FOUND;
+    }
+    interpreter = interpreter_name(r, conf, directory);
+    if (!interpreter) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0006: the path of %s is too long",
+                      r->filename);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    status = enter_directory(r, directory);
+    if (status != OK)
+        return status;
+
+    apr_table_setn(r->notes, HDPY_NOTE_INTERPRETER, interpreter);
+    apr_table_setn(r->notes, HDPY_NOTE_PROCESS, "");
+    apr_table_setn(r->subprocess_env, HDPY_ENV_DIRECTORY, directory);
+    apr_table_setn(r->subprocess_env, HDPY_ENV_OPTIONS, options_text(r, conf));
+    return run(r);
+}
+
+/* "httpdapy-run" is mod_wsgi's.  Before it: only our handler may ask for it.  After it: mod_wsgi
+ * does not know it, and the next handler would send the source. */
+static int guard_before(request_rec *r)
+{
+    if (!r->handler || strcmp(r->handler, HDPY_RUN_HANDLER)
+        || apr_table_get(r->notes, HDPY_NOTE_INTERPRETER))
+        return DECLINED;
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0007: %s is set to the handler "
+                  HDPY_RUN_HANDLER "; the handler to use is " HDPY_HANDLER, r->filename);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int guard_after(request_rec *r)
+{
+    if (!r->handler || strcmp(r->handler, HDPY_RUN_HANDLER))
+        return DECLINED;
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0008: mod_wsgi has no WSGIHandlerScript named "
+                  HDPY_RUN_HANDLER "; add what 'httpdapy config' prints to the server's "
+                  "configuration");
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    static const char *const mod_wsgi[] = {"mod_wsgi.c", NULL};
+
+    answer_filter_handle = ap_register_output_filter("HTTPDAPY_ANSWER", answer_filter, NULL,
+                                                     AP_FTYPE_RESOURCE - 1);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(handler, NULL, mod_wsgi, APR_HOOK_FIRST);
+    ap_hook_handler(guard_before, NULL, mod_wsgi, APR_HOOK_FIRST);
+    ap_hook_handler(guard_after, mod_wsgi, NULL, APR_HOOK_LAST);
+}
+
+module AP_MODULE_DECLARE_DATA httpdapy_module = {
+    STANDARD20_MODULE_STUFF,
+    create_dir_conf,
+    merge_dir_conf,
+    create_server_conf,
+    NULL, /* no merge: a virtual host without PythonReport of its own has the main server's */
+    directives,
+    register_hooks,
+    AP_MODULE_FLAG_NONE
+};

@@ -1,0 +1,1 @@
+"""What ``import httpdapi`` gives: RequestHandler and the objects it works with."""

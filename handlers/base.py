@@ -1,0 +1,110 @@
+"""RequestHandler: what a script in an Apache directory defines (Httpdapy 1.7b, httpdapi.py)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .constants import PROTOCOL_OK, PROTOCOL_REDIRECT, REQ_PROCEED
+from .content import pieces, text_type
+from .nsapi import NSAPIRequest, ParameterBlock, Session
+from .request import Request
+
+
+class RequestHandler:
+    """Answers one request.  Subclass it under this very name and override ``Content``.
+
+    pb, sn, rq: parameter block, session and request in the manner of NSAPI.
+    """
+
+    #: Sent as Content-Type.  Text without a charset goes out as UTF-8 and is declared so.
+    content_type = "text/html"
+    #: When set, the client is sent to this URL (302) and the content is dropped.
+    redirect = ""
+    #: The request's facts: method, uri, args, filename, path_info, headers_in, user ...
+    req: Request
+
+    def __init__(self, pb: ParameterBlock, sn: Session, rq: NSAPIRequest) -> None:
+        self.pb = pb
+        self.sn = sn
+        self.rq = rq
+        self.req = rq.req
+
+    def Handle(self) -> object:
+        """Answer the request: ``Content``, ``Header``, ``Status`` and ``Send``, in this order."""
+        content = self.Content()
+        self.Header()
+        self.Status()
+        self.Send(content)
+        return REQ_PROCEED
+
+    def Content(self) -> Any:
+        """Return the page: str, bytes, an iterator of either (sent as it comes), or anything that
+        str() makes a page of.  What is false, None for one, is an empty page."""
+        return "Welcome to Httpdapi!"
+
+    def Header(self) -> None:
+        """Set the headers of the answer."""
+        headers = self.rq.srvhdrs
+        headers["Content-Type"] = self.content_type
+        if self.redirect:
+            headers["Location"] = _ascii_url(self.redirect)
+
+    def Status(self) -> None:
+        """Set the status of the answer: 200, or 302 with a redirect."""
+        self.rq.protocol_status(self.sn, PROTOCOL_REDIRECT if self.redirect else PROTOCOL_OK)
+
+    def Send(self, content: Any) -> None:
+        """Send *content*, unless it is empty or the client is redirected."""
+        if not content or self.redirect:
+            return
+        req = self.req
+        if isinstance(content, bytes):
+            req.finish(content)
+            return
+        headers = req.headers_out
+        declared = headers.get("Content-Type", self.content_type)
+        content_type, codec = text_type(declared)
+        if not isinstance(content, Iterator):
+            headers["Content-Type"] = content_type
+            req.finish(str(content).encode(codec))
+            return
+        if req.method == "HEAD":
+            _close(content)
+            return
+        for data in pieces(content, codec):
+            if not req.started and content_type != declared:
+                headers["Content-Type"] = content_type
+            req.write(data)
+
+    def form_data(self) -> dict[str, list[Any]]:
+        """The form's fields by name, each a list of values in their order.
+
+        POST reads the body (URL-encoded or multipart), other methods the query.  Blank values are
+        dropped, as cgi.parse_qs did.  A value is a str; an uploaded file is a
+        ``multipart.MultipartPart`` with ``filename``, ``file``, ``raw`` and ``save_as()``.
+        Raises FormError (400, 413) for a form that cannot be read.
+        """
+        if not hasattr(self, "_form_data"):
+            from .forms import form_data
+
+            self._form_data = form_data(self.req)
+        return self._form_data
+
+    def build_cgi_env(self) -> dict[str, str]:
+        """The CGI variables of this request, the Authorization header among them."""
+        env = self.req.environment
+        env["GATEWAY_INTERFACE"] = "Python-CGI/1.1"
+        return env
+
+
+def _close(content: Iterator[object]) -> None:
+    close = getattr(content, "close", None)
+    if close is not None:
+        close()
+
+
+def _ascii_url(url: str) -> str:
+    if url.isascii():
+        return url
+    from urllib.parse import quote
+
+    return quote(url, safe="%/:=&?~#+!$,;'@()*[]")

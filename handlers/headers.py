@@ -1,0 +1,57 @@
+"""Header tables: names compare without case, order is kept, a name may repeat."""
+
+from collections.abc import Iterator, MutableMapping
+
+
+class Headers(MutableMapping[str, str]):
+    """Header names and values, as Apache's tables have them.
+
+    Reading a repeated header gives its values joined with ", " (RFC 9110 section 5.3); setting one
+    replaces them all, ``add`` appends.  Names and values are str of Latin-1 characters.
+    """
+
+    __slots__ = ("_table",)
+
+    def __init__(self) -> None:
+        self._table: dict[str, list[tuple[str, str]]] = {}
+
+    def __getitem__(self, name: str) -> str:
+        fields = self._table[name.lower()]
+        return fields[0][1] if len(fields) == 1 else ", ".join(value for _, value in fields)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._table[name.lower()] = [_field(name, value)]
+
+    def __delitem__(self, name: str) -> None:
+        del self._table[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return (fields[0][0] for fields in self._table.values())
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._table
+
+    def __repr__(self) -> str:
+        return f"Headers({self.fields()!r})"
+
+    def has_key(self, name: str) -> bool:
+        """Whether there is such a header, in the words of Python 1.5."""
+        return name in self
+
+    def add(self, name: str, value: str) -> None:
+        """Append a header without replacing those of the same name (Set-Cookie)."""
+        self._table.setdefault(name.lower(), []).append(_field(name, value))
+
+    def fields(self) -> list[tuple[str, str]]:
+        """All headers as (name, value) pairs, one per line of the message."""
+        return [field for fields in self._table.values() for field in fields]
+
+
+def _field(name: str, value: str) -> tuple[str, str]:
+    for text in (name, value):
+        if "\n" in text or "\r" in text or "\0" in text:
+            raise ValueError(f"header {name!r}: a line break or NUL in {text!r}")
+    return name, value

@@ -1,0 +1,1 @@
+"""The registration API of Houdini's hwebserver: not built yet."""

@@ -1,0 +1,1 @@
+"""From a request to its RequestHandler and back, in the interpreter the request belongs to."""

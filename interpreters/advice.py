@@ -1,0 +1,63 @@
+"""What to do about errors that come from running in a sub-interpreter (reference/extensions)."""
+
+import sys
+from collections.abc import Iterator
+
+#: Parts of the messages with which extension modules refuse a sub-interpreter.
+_REFUSALS = (
+    "does not support loading in subinterpreters",
+    "cannot load module more than once per process",
+    "do not yet support subinterpreters",
+    "can only be loaded into one interpreter per process",
+    "Interpreter change detected",
+)
+_RESTRICTIONS = {
+    "daemon threads are disabled in this": "daemon threads do not run in a sub-interpreter",
+    "fork not supported for": "os.fork does not work in a sub-interpreter",
+    "exec not supported for": "os.exec does not work in a sub-interpreter",
+    "thread is not supported for isolated": "threads do not run in this sub-interpreter",
+}
+
+
+def advice(error: BaseException, directory: str) -> str | None:
+    """A sentence that names the cause and the line of .htaccess that helps, or None."""
+    for cause in _chain(error):
+        text = str(cause)
+        if any(refusal in text for refusal in _REFUSALS):
+            module = _refused_module(cause, text)
+            problem = f"module {module} does not load in a sub-interpreter"
+        else:
+            problem = next((p for part, p in _RESTRICTIONS.items() if part in text), "")
+        if problem:
+            return (
+                f"{problem}. Let this directory run in the main interpreter: put the line "
+                f"'PythonInterpreter main_interpreter' into {directory}/.htaccess"
+            )
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from, innermost last."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _refused_module(error: BaseException, text: str) -> str:
+    """The package whose extension refused: named by the message, or by the last package of the
+    library on the way to the error."""
+    before, found, _ = text.partition(" does not support loading in subinterpreters")
+    if found:
+        name = before.rpartition("module ")[2]
+        return name.partition(".")[0] or name
+    package = getattr(error, "name", None) or ""
+    trace = error.__traceback__
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if name and "@" not in name and name not in sys.stdlib_module_names and name != "httpdapy":
+            package = name
+        trace = trace.tb_next
+    return package.partition(".")[0] or "of the import above"

@@ -1,0 +1,141 @@
+"""From a request to its RequestHandler and back: the one place where exceptions become statuses."""
+
+from types import ModuleType
+from typing import Protocol
+
+from ..handlers.constants import REQ_ABORTED, REQ_NOACTION, REQ_PROCEED
+from ..handlers.errors import RequestError
+from ..handlers.nsapi import NSAPIRequest, ParameterBlock, Session
+from ..handlers.request import ClientGoneError, Request
+from .modules import Modules
+from .options import Options
+from .search import Search
+from .urls import NoModuleError
+
+
+class MissingHandlerError(LookupError):
+    """The module has no RequestHandler."""
+
+
+class ServedRequest(Request, Protocol):
+    """What dispatch sees of a request beyond what handlers see."""
+
+    @property
+    def settings(self) -> Options:
+        """The options in force."""
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether nothing of the body was sent or kept for sending."""
+
+    def apache_document(self, status: int, reason: str) -> None:
+        """Have Apache make the answer: its document for *status*; *reason* is for its log."""
+
+    def cut_short(self) -> None:
+        """End an answer that has begun so that the client can see that it is not complete."""
+
+
+class Dispatcher:
+    """Runs the requests of one interpreter."""
+
+    def __init__(self, modules: Modules, search: Search) -> None:
+        self._modules = modules
+        self._search = search
+
+    def answer(self, request: ServedRequest) -> None:
+        """Run the request's handler and leave its answer in *request*.  Raises nothing."""
+        try:
+            module = self._module(request)
+            try:
+                handler_class = module.RequestHandler
+            except AttributeError:
+                raise MissingHandlerError(
+                    f"{module.__file__} defines no class RequestHandler"
+                ) from None
+            handler = handler_class(
+                ParameterBlock(request), Session(request), NSAPIRequest(request)
+            )
+            handler.req = request
+            _conclude(request, handler.Handle())
+        except NoModuleError as error:
+            request.apache_document(404, str(error))
+        except RequestError as error:
+            _refuse(request, error)
+        except ClientGoneError as error:
+            if not request.started:
+                request.apache_document(400, str(error))
+        except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, ends here
+            _fail(request, error)
+
+    def _module(self, request: ServedRequest) -> ModuleType:
+        options = request.settings
+        search = self._search
+        filename, directory = request.filename, request.directory
+        source = search.source(filename, directory, options)
+        search.prepare(directory, options)
+        modules = self._modules
+        module = modules.current(source) if options.autoreload else modules.loaded(source)
+        if module is not None:
+            return module
+        search.prepare_to_load(source, directory, options)
+        try:
+            return modules.load(source, directory)
+        except NoModuleError:
+            search.forget(source)  # name.py may have become name/__init__.py
+            found = search.source(filename, directory, options)
+            if found == source:
+                raise
+            return modules.load(found, directory)
+
+
+def _conclude(request: ServedRequest, result: object) -> None:
+    """Act on what Handle() returned (reference 2.5)."""
+    if result in (REQ_PROCEED, "REQ_PROCEED"):
+        if request.unanswered and request.status >= 300 and request.status != 304:
+            request.apache_document(request.status, "the handler set the status and sent nothing")
+    elif result in (REQ_ABORTED, "REQ_ABORTED"):
+        status = request.status if request.status >= 300 else 500
+        _give_up(request, status, f"{request.filename}: Handle() returned REQ_ABORTED")
+    else:
+        name = "REQ_NOACTION" if result in (REQ_NOACTION, "REQ_NOACTION") else repr(result)
+        message = f"{request.filename}: Handle() returned {name}, which is no answer to a request"
+        request.log(message)
+        _give_up(request, 500, message)
+
+
+def _refuse(request: ServedRequest, error: RequestError) -> None:
+    request.log(f"{request.filename}: {error.status}: {error}")
+    _give_up(request, error.status, str(error))
+
+
+def _give_up(request: ServedRequest, status: int, reason: str) -> None:
+    if request.started:
+        request.cut_short()
+    else:
+        request.apache_document(status, reason)
+
+
+def _fail(request: ServedRequest, error: BaseException) -> None:
+    """Log the traceback; show it if the directory says so."""
+    from contextlib import suppress
+
+    from . import failures
+
+    text = failures.describe(error, request.filename, request.directory)
+    request.log(text)
+    options = request.settings
+    if not options.debug:
+        _give_up(request, 500, type(error).__name__)
+        return
+    html = failures.accepts_html(request.headers_in.get("Accept", ""))
+    shown = failures.page(error, request.filename, options) if html else text
+    body = shown.encode("utf-8", "backslashreplace")
+    if request.started:  # the page goes on with its error
+        with suppress(ClientGoneError):
+            request.write(body)
+        return
+    request.status = 500
+    request.headers_out.clear()
+    kind = "text/html" if html else "text/plain"
+    request.headers_out["Content-Type"] = f"{kind}; charset=utf-8"
+    request.finish(body)

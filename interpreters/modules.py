@@ -1,0 +1,538 @@
+"""Loading and reloading the site's own modules: handlers, and the helpers they import.
+
+The site's modules are those outside the standard library and site-packages.  A path hook gives
+sys.path entries with such modules a finder whose loader compiles from source and takes notes; the
+rest of importing, packages and cycles and locks, is Python's own.
+
+A handler's module is loaded from its file, under a name that no other file has, so that two
+index.py never mix; one file is one module, also when it is imported as a helper.
+
+A file has changed when its stamp (mtime_ns, size, inode) differs.  A reload is a transaction under
+the interpreter's lock:
+
+1. The stale modules of a handler are the changed ones and those that import a stale one.  They
+   are taken out of sys.modules; what they held is kept as a seed.
+2. The handler is imported again.  That imports its stale helpers, in the order in which their
+   statements ask for them.  Each runs in a fresh module seeded with the old one's values, so that
+   ``try: cache except NameError: cache = {}`` keeps its cache; old functions, classes and modules
+   are no part of the seed.
+3. If all of it ran to the end, the new modules stay.  If not, every old module is back where it
+   was, and the error is the answer until a file changes, or for RETRY_SECONDS where it does not.
+
+Requests in progress hold the old modules and finish on them.
+"""
+
+import builtins
+import importlib
+import importlib.util
+import os
+import sys
+import time
+from _thread import RLock, get_ident
+from collections.abc import Iterable, Iterator
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    SourceFileLoader,
+)
+from types import FunctionType, ModuleType, TracebackType
+from typing import Any, NamedTuple
+
+from .urls import NoModuleError, Source
+
+#: How long a failed load is remembered while no file changes: its cause may lie elsewhere.
+RETRY_SECONDS = 1.0
+
+_ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast into every interpreter
+
+Stamp = tuple[int, int, int]
+
+
+def stamp(path: str) -> Stamp | None:
+    """What changes when a file does: mtime in ns, size in bytes, inode.  None without a file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+class SiteModule:
+    """One loaded file of the site."""
+
+    __slots__ = ("imports", "loaded", "module", "names", "path", "reloaded", "spec", "stamp")
+
+    def __init__(self, path: str, read: Stamp | None, spec: ModuleSpec, module: ModuleType) -> None:
+        self.path = path
+        #: taken before the file was read
+        self.stamp = read
+        self.spec = spec
+        self.module = module
+        #: every name in sys.modules
+        self.names = {spec.name}
+        #: absolute names in its import statements
+        self.imports: frozenset[str] = frozenset()
+        #: number of the transaction that loaded it, and the same if that replaced another, else 0
+        self.loaded = 0
+        self.reloaded = 0
+
+
+class _Seed(NamedTuple):
+    values: dict[str, Any]
+    transaction: int
+
+
+class _Failure(NamedTuple):
+    error: BaseException
+    traceback: TracebackType | None
+    stamps: dict[str, Stamp | None]
+    retry_at: float
+
+
+class _Handler:
+    """A handler's module and all that it stands on, as checked by each request."""
+
+    __slots__ = ("failure", "record", "version", "watched")
+
+    def __init__(self) -> None:
+        self.record: SiteModule | None = None
+        #: (path, stamp) of the module and of the modules it imports, directly or not
+        self.watched: tuple[tuple[str, Stamp | None], ...] = ()
+        #: Modules.version for which watched was worked out
+        self.version = -1
+        self.failure: _Failure | None = None
+
+
+class _Transaction:
+    """One load of a handler, by one thread."""
+
+    def __init__(self, number: int, directory: str) -> None:
+        self.thread = get_ident()
+        self.number = number
+        self.directory = directory
+        self.read: dict[str, Stamp | None] = {directory: stamp(directory)}
+        self.loaded: list[SiteModule] = []
+        self.removed: list[SiteModule] = []
+        self.attributes: list[tuple[ModuleType, str, object]] = []
+
+
+class Modules:
+    """The site's modules in one interpreter."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._transaction: _Transaction | None = None
+        self._transactions = 0
+        #: grows with each module loaded, so that handlers notice late imports
+        self.version = 0
+        self._handlers: dict[Source, _Handler] = {}
+        self._by_path: dict[str, SiteModule] = {}
+        self._by_name: dict[str, SiteModule] = {}
+        self._executing: dict[tuple[int, str], SiteModule] = {}
+        self._seeds: dict[str, _Seed] = {}
+        self._finders: list[FileFinder] = []
+
+    def install(self) -> None:
+        """Take charge of the sys.path entries that are the site's."""
+        sys.path_hooks.insert(0, self._path_hook)
+        sys.path_importer_cache.clear()
+
+    # -- requests --------------------------------------------------------------------------------
+
+    def current(self, source: Source) -> ModuleType | None:
+        """The module for *source* if it is loaded and no file of it has changed, else None."""
+        handler = self._handlers.get(source)
+        return handler.record.module if handler is not None and self._valid(handler) else None  # type: ignore[union-attr]
+
+    def loaded(self, source: Source) -> ModuleType | None:
+        """The module for *source* as it was loaded, or None; no file is looked at."""
+        handler = self._handlers.get(source)
+        return handler.record.module if handler is not None and handler.record is not None else None
+
+    def load(self, source: Source, directory: str) -> ModuleType:
+        """Load or reload the module for *source*; one thread does it, the others wait for it.
+
+        directory: where the request's files are.
+        Raises what the module's code raises, and NoModuleError when the module is gone.
+        """
+        with self._lock:
+            handler = self._handlers.get(source) or _Handler()
+            if self._valid(handler):  # another thread did it
+                return handler.record.module  # type: ignore[union-attr]
+            failure = handler.failure
+            if failure is not None:
+                if time.monotonic() < failure.retry_at and _unchanged(failure.stamps):
+                    raise failure.error.with_traceback(failure.traceback)
+                handler.failure = None
+            try:
+                module = self._load(source, handler, directory)
+            except NoModuleError:  # URLs make up names without end
+                if handler.record is None:
+                    self._handlers.pop(source, None)
+                raise
+            except BaseException:
+                self._handlers[source] = handler
+                raise
+            self._handlers[source] = handler
+            return module
+
+    def _valid(self, handler: _Handler) -> bool:
+        record = handler.record
+        if record is None or handler.failure is not None:
+            return False
+        if handler.version != self.version:
+            version = self.version
+            modules = self._closure(record)
+            if self._by_path.get(record.path) is not record or self._stale(modules, changed=()):
+                return False
+            handler.watched = tuple((module.path, module.stamp) for module in modules)
+            handler.version = version
+        for path, known in handler.watched:
+            try:
+                status = os.stat(path)
+            except OSError:
+                return False
+            if (status.st_mtime_ns, status.st_size, status.st_ino) != known:
+                return False
+        return True
+
+    # -- dependencies ----------------------------------------------------------------------------
+
+    def _dependencies(self, record: SiteModule) -> Iterator[SiteModule]:
+        for name in record.imports:
+            found = self._by_name.get(name)
+            if found is not None and found is not record:
+                yield found
+
+    def _closure(self, record: SiteModule) -> list[SiteModule]:
+        """*record* and the site's modules that it imports, directly or not."""
+        found = [record]
+        for module in found:
+            found.extend(d for d in self._dependencies(module) if d not in found)
+        return found
+
+    def _stale(
+        self, modules: list[SiteModule], changed: Iterable[SiteModule]
+    ) -> list[SiteModule]:
+        """Those of *modules* that are *changed*, or import one that is stale or newer than they."""
+        stale = list(changed)
+        grown = True
+        while grown:
+            grown = False
+            for module in modules:
+                if module not in stale and any(
+                    d in stale or d.reloaded > module.loaded for d in self._dependencies(module)
+                ):
+                    stale.append(module)
+                    grown = True
+        return stale
+
+    # -- the transaction -------------------------------------------------------------------------
+
+    def _load(self, source: Source, handler: _Handler, directory: str) -> ModuleType:
+        self._transactions += 1
+        transaction = _Transaction(self._transactions, directory)
+        outer, self._transaction = self._transaction, transaction
+        try:
+            path = handler.record.path if handler.record is not None else source.path
+            old = self._by_path.get(path)
+            if old is not None:
+                self._remove_stale(old, transaction)
+            for finder in self._finders:
+                finder.invalidate_caches()
+            module = self._import(source)
+            record = self._by_name.get(module.__name__)
+            if record is None or record.module is not module:
+                record = self._record_unmanaged(module)
+        except BaseException as error:
+            self._roll_back(transaction)
+            transaction.read[source.path] = stamp(source.path)
+            handler.failure = _Failure(
+                error, error.__traceback__, transaction.read, time.monotonic() + RETRY_SECONDS
+            )
+            raise
+        finally:
+            self._transaction = outer
+        handler.record = record
+        handler.version = -1
+        return module
+
+    def _remove_stale(self, old: SiteModule, transaction: _Transaction) -> None:
+        modules = self._closure(old)
+        changed = []
+        for module in modules:
+            transaction.read[module.path] = now = stamp(module.path)
+            if now != module.stamp:
+                changed.append(module)
+        for module in self._stale(modules, changed):
+            transaction.removed.append(module)
+            seed = _Seed(_seed_values(module.module), transaction.number)
+            self._by_path.pop(module.path, None)
+            for name in module.names:
+                self._by_name.pop(name, None)
+                self._seeds[name] = seed
+                if sys.modules.get(name) is module.module:
+                    del sys.modules[name]
+                self._unbind(name, module.module, transaction)
+
+    @staticmethod
+    def _unbind(name: str, module: ModuleType, transaction: _Transaction) -> None:
+        """Take a submodule from its package, where ``from package import it`` would find it."""
+        parent_name, _, child = name.rpartition(".")
+        parent = sys.modules.get(parent_name)
+        if parent is not None and getattr(parent, child, None) is module:
+            transaction.attributes.append((parent, child, module))
+            delattr(parent, child)
+
+    def _roll_back(self, transaction: _Transaction) -> None:
+        for module in transaction.loaded:
+            self._by_path.pop(module.path, None)
+            for name in module.names:
+                self._by_name.pop(name, None)
+                sys.modules.pop(name, None)
+        for module in transaction.removed:
+            self._by_path[module.path] = module
+            for name in module.names:
+                self._seeds.pop(name, None)
+                self._by_name[name] = module
+                sys.modules[name] = module.module
+        for parent, child, value in transaction.attributes:
+            setattr(parent, child, value)
+
+    def _import(self, source: Source) -> ModuleType:
+        if source.name:
+            return self._import_named(source)
+        known = self._by_path.get(source.path)
+        if known is not None:
+            return known.module
+        if not os.path.exists(source.path):
+            raise NoModuleError(f"{source.path} is gone")
+        name = _unique_name(source.path)
+        is_package = source.path.endswith("/__init__.py")
+        spec = importlib.util.spec_from_file_location(
+            name,
+            source.path,
+            loader=SiteLoader(self, name, source.path),
+            submodule_search_locations=[os.path.dirname(source.path)] if is_package else None,
+        )
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
+        return module
+
+    def _import_named(self, source: Source) -> ModuleType:
+        try:
+            module = importlib.import_module(source.name)
+        except ModuleNotFoundError as error:
+            if error.name is not None and f"{source.name}.".startswith(f"{error.name}."):
+                raise NoModuleError(f"there is no module {source.name}: {error}") from error
+            raise
+        file = getattr(module, "__file__", None)
+        if source.path and file != source.path:
+            raise ImportError(_mixed(source.name, source.path, str(file)), name=source.name)
+        return module
+
+    def _record_unmanaged(self, module: ModuleType) -> SiteModule:
+        """A record for a module of the library, which the administrator named as the handler."""
+        path = getattr(module, "__file__", None) or ""
+        spec = module.__spec__ or ModuleSpec(module.__name__, None)
+        record = SiteModule(path, stamp(path), spec, module)
+        self._by_path[path] = self._by_name[module.__name__] = record
+        return record
+
+    # -- what the loader calls -------------------------------------------------------------------
+
+    def _path_hook(self, path: str) -> FileFinder:
+        if not os.path.isdir(path) or _is_library(path):
+            raise ImportError("not the site's", path=path)
+        finder = FileFinder(
+            path,
+            (ExtensionFileLoader, EXTENSION_SUFFIXES),
+            (lambda name, file: SiteLoader(self, name, file), [".py"]),  # type: ignore[arg-type, return-value]
+        )
+        self._finders.append(finder)
+        return finder
+
+    def existing(self, path: str) -> SiteModule | None:
+        """The module of a file, loaded or being loaded by this thread, under whatever name."""
+        return self._by_path.get(path) or self._executing.get((get_ident(), path))
+
+    def alias(self, record: SiteModule, name: str) -> None:
+        """Note that *record* is in sys.modules as *name* too."""
+        record.names.add(name)
+        self._by_name[name] = record
+        self._seeds.pop(name, None)
+
+    def execute(self, module: ModuleType, spec: ModuleSpec, path: str) -> None:
+        """Run the code of *path* in *module*, from its source, and take note of it."""
+        transaction = self._transaction
+        if transaction is not None and transaction.thread != get_ident():
+            transaction = None
+        read = stamp(path)
+        if transaction is not None:
+            transaction.read[path] = read
+        record = SiteModule(path, read, spec, module)
+        seed = self._seeds.pop(spec.name, None)
+        if seed is not None:
+            for name, value in seed.values.items():
+                module.__dict__.setdefault(name, value)
+            record.reloaded = seed.transaction
+        record.loaded = max(self._transactions, record.reloaded)
+        key = (get_ident(), path)
+        self._executing[key] = record
+        try:
+            with open(path, "rb") as file:
+                source = file.read()
+            tree = builtins.compile(source, path, "exec", _ONLY_AST, dont_inherit=True)
+            record.imports = frozenset(_imported_names(tree, spec.parent or ""))
+            self._refuse_mixing(record)
+            _bind_submodules(module)
+            code = builtins.compile(tree, path, "exec", dont_inherit=True)
+            exec(code, module.__dict__)  # noqa: S102 - this is what a loader does
+        except BaseException:
+            if seed is not None and transaction is None:
+                self._seeds[spec.name] = seed
+            raise
+        finally:
+            del self._executing[key]
+        self._by_path[path] = record
+        for name in record.names:
+            self._by_name[name] = record
+        if transaction is not None:
+            transaction.loaded.append(record)
+        self.version += 1
+
+    def _refuse_mixing(self, record: SiteModule) -> None:
+        """Where directories share an interpreter, a helper's name can be taken by a file of
+        another directory.  Say so rather than run the wrong file."""
+        directory = os.path.dirname(record.path)
+        for name in record.imports:
+            top = name.partition(".")[0]
+            taken = self._by_name.get(top)
+            if taken is None or taken.path.startswith(f"{directory}/"):
+                continue
+            for own in (f"{directory}/{top}.py", f"{directory}/{top}/__init__.py"):
+                if directory in sys.path and os.path.isfile(own):
+                    raise ImportError(_mixed(top, own, taken.path), name=top)
+
+
+class SiteLoader(SourceFileLoader):
+    """Loads one of the site's modules: from source always, never from bytecode, whose time stamps
+    are whole seconds."""
+
+    def __init__(self, modules: Modules, name: str, path: str) -> None:
+        super().__init__(name, path)
+        self._modules = modules
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        existing = self._modules.existing(self.path)
+        return existing.module if existing is not None else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        existing = self._modules.existing(self.path)
+        spec = module.__spec__
+        assert spec is not None
+        if existing is not None and existing.module is module:
+            self._modules.alias(existing, spec.name)
+            module.__spec__ = existing.spec
+        else:
+            self._modules.execute(module, spec, self.path)
+
+
+def _unchanged(stamps: dict[str, Stamp | None]) -> bool:
+    return all(stamp(path) == known for path, known in stamps.items())
+
+
+def _unique_name(path: str) -> str:
+    """A module name that only this file has; without dots, which would make it a submodule."""
+    directory, _, base = path.rpartition("/")
+    name = base.removesuffix(".py")
+    if name == "__init__":
+        directory, _, name = directory.rpartition("/")
+    return f"{name}@{directory}".replace("%", "%25").replace(".", "%2E")
+
+
+def _seed_values(module: ModuleType) -> dict[str, Any]:
+    """What a reloaded module starts with: the old one's values, but not its old code."""
+    return {
+        name: value
+        for name, value in list(module.__dict__.items())
+        if not (name.startswith("__") and name.endswith("__"))
+        and not isinstance(value, ModuleType)
+        and not (
+            isinstance(value, (type, FunctionType)) and value.__module__ == module.__name__
+        )
+    }
+
+
+def _bind_submodules(package: ModuleType) -> None:
+    """Give a package that is loaded anew the submodules that stay: importing binds a submodule to
+    its package only when it loads it."""
+    prefix = f"{package.__name__}."
+    for name, module in list(sys.modules.items()):
+        if name.startswith(prefix) and "." not in name[len(prefix) :]:
+            setattr(package, name[len(prefix) :], module)
+
+
+def _imported_names(tree: Any, package: str) -> Iterator[str]:
+    """The absolute names of the modules that a source's import statements may import."""
+    nodes = [tree]
+    while nodes:
+        node = nodes.pop()
+        kind = type(node).__name__
+        if kind == "Import":
+            for alias in node.names:
+                yield from _and_parents(alias.name)
+        elif kind == "ImportFrom":
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                parents = parents[: len(parents) - (node.level - 1)]
+                base = ".".join([*parents, base] if base else parents)
+            if base:
+                yield from _and_parents(base)
+                for alias in node.names:
+                    yield f"{base}.{alias.name}"
+        elif hasattr(node, "_fields"):
+            for field in node._fields:
+                value = getattr(node, field, None)
+                if isinstance(value, list):
+                    nodes.extend(value)
+                elif hasattr(value, "_fields"):
+                    nodes.append(value)
+
+
+def _and_parents(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    for n in range(1, len(parts) + 1):
+        yield ".".join(parts[:n])
+
+
+_STDLIB = os.path.dirname(os.__file__)
+_OURS = os.path.dirname(os.path.dirname(__file__))
+
+
+def _is_library(path: str) -> bool:
+    """Whether the modules in *path* are the standard library's, installed ones, or our own."""
+    inside = f"{path}/"
+    return (
+        "/site-packages/" in inside
+        or "/dist-packages/" in inside
+        or inside.startswith((f"{_STDLIB}/", f"{_OURS}/"))
+        or path == os.path.dirname(_OURS)
+    )
+
+
+def _mixed(name: str, wanted: str, taken: str) -> str:
+    return (
+        f"module {name} of {wanted} cannot be loaded: this interpreter already has {taken} under "
+        "that name. Give one of the two directories an interpreter of its own (PythonInterpreter "
+        "in its .htaccess), or rename one of the files"
+    )
