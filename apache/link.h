@@ -15,12 +15,20 @@
 #define HDPY_NOTE_INTERPRETER "httpdapy.interpreter"
 #define HDPY_NOTE_PROCESS "httpdapy.process"
 
-/* Environment of the request: the script's directory, and the options in force. */
+/* Environment of the request: the script's directory, the options in force, and the file's stamp:
+ * mtime in microseconds, size and inode; empty when there is no such file. */
 #define HDPY_ENV_DIRECTORY "httpdapy.directory"
 #define HDPY_ENV_OPTIONS "httpdapy.options"
+
+#define HDPY_ENV_STAMP "httpdapy.stamp"
 
 /* Response header by which Python hands the answer back to Apache: the status is as set, the body
  * is Apache's own document for it (ErrorDocument and all), the value says why, for the log. */
 #define HDPY_HEADER_DOCUMENT "Httpdapy-Document"
+
+/* Request header with the secret of PythonReport, and the content type of the answer: interpreter,
+ * replicas and options, in lines. */
+#define HDPY_HEADER_REPORT "Httpdapy-Report"
+#define HDPY_REPORT_TYPE "text/x-httpdapy-report"
 
 #endif

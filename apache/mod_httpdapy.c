@@ -60,7 +60,7 @@ typedef struct {
 
 /* One per server.  Lives in the configuration's pool. */
 typedef struct {
-    int report; /* answer with the settings in force instead of running the script */
+    const char *report_token; /* what a request for a report must bring; NULL: there are none */
 } hdpy_server_conf;
 
 /* What came back from Python.  Lives in the request's pool. */
@@ -204,11 +204,11 @@ static const char *set_replicas(cmd_parms *cmd, void *dir_conf, const char *arg)
     return NULL;
 }
 
-static const char *set_report(cmd_parms *cmd, void *dir_conf, int flag)
+static const char *set_report(cmd_parms *cmd, void *dir_conf, const char *token)
 {
     hdpy_server_conf *conf = ap_get_module_config(cmd->server->module_config, &httpdapy_module);
 
-    conf->report = flag;
+    conf->report_token = token;
     return NULL;
 }
 
@@ -219,8 +219,8 @@ static const command_rec directives[] = {
                   "name of the interpreter to run in; main_interpreter for the process's first"),
     AP_INIT_TAKE1("PythonReplicas", set_replicas, NULL, OR_FILEINFO,
                   "number of interpreters per directory and process, or auto"),
-    AP_INIT_FLAG("PythonReport", set_report, NULL, RSRC_CONF,
-                 "On to answer python-program requests with the settings in force"),
+    AP_INIT_TAKE1("PythonReport", set_report, NULL, RSRC_CONF,
+                  "secret with which a request is answered with the settings in force"),
     {NULL}
 };
 
@@ -369,6 +369,15 @@ static const char *options_text(request_rec *r, const hdpy_dir_conf *conf)
     return apr_array_pstrcat(r->pool, lines, '\n');
 }
 
+/* What changes when the file does; interpreters/modules.py compares it. */
+static const char *stamp_text(request_rec *r)
+{
+    if (r->finfo.filetype != APR_REG)
+        return "";
+    return apr_psprintf(r->pool, "%" APR_TIME_T_FMT " %" APR_OFF_T_FMT " %" APR_UINT64_T_FMT,
+                        r->finfo.mtime, r->finfo.size, (apr_uint64_t)r->finfo.inode);
+}
+
 static const char *interpreter_name(request_rec *r, const hdpy_dir_conf *conf,
                                     const char *directory)
 {
@@ -382,16 +391,35 @@ static const char *interpreter_name(request_rec *r, const hdpy_dir_conf *conf,
          ? apr_pstrdup(r->pool, name) : NULL;
 }
 
-/* PythonReport On: say what is in force here and run nothing.  apache/check.py reads it. */
-static int report(request_rec *r, const hdpy_dir_conf *conf, const char *directory)
+/* A request with the secret of PythonReport is answered with the settings in force where it points,
+ * or not found if that is no python-program; nothing is run and no file is sent.  This comes before
+ * access control, since the one who has the secret has started the server.  apache/server.py asks. */
+static int report(request_rec *r)
 {
-    ap_set_content_type(r, "text/plain; charset=utf-8");
-    ap_rprintf(r, "%s\n%s\n%s", interpreter_name(r, conf, directory),
+    const hdpy_server_conf *server = ap_get_module_config(r->server->module_config,
+                                                          &httpdapy_module);
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const hdpy_dir_conf *conf = ap_get_module_config(r->per_dir_config, &httpdapy_module);
+    const char *token = server->report_token
+                      ? apr_table_get(r->headers_in, HDPY_HEADER_REPORT) : NULL;
+    char name[HDPY_NAME_SIZE] = "";
+    const char *directory, *by_type;
+
+    if (!token || strcmp(token, server->report_token))
+        return DECLINED;
+    ap_run_type_checker(r);
+    by_type = core->handler ? core->handler : r->handler;
+    directory = script_directory(r);
+    if (!directory || !by_type || strcmp(by_type, HDPY_HANDLER))
+        return HTTP_NOT_FOUND;
+    hdpy_interpreter_name(name, sizeof(name), directory, conf->interpreter, 1, 0);
+    ap_set_content_type(r, HDPY_REPORT_TYPE);
+    ap_rprintf(r, "%s\n%s\n%s", name,
                conf->replicas == UNSET           ? "1"
                : conf->replicas == REPLICAS_AUTO ? "auto"
                                                  : apr_itoa(r->pool, conf->replicas),
                options_text(r, conf));
-    return OK;
+    return DONE;
 }
 
 /* ---- the answer ---------------------------------------------------------------------------- */
@@ -497,7 +525,6 @@ static int run(request_rec *r)
 static int handler(request_rec *r)
 {
     const hdpy_dir_conf *conf;
-    const hdpy_server_conf *server;
     const char *directory, *interpreter;
     int status;
 
@@ -505,15 +532,12 @@ static int handler(request_rec *r)
         return DECLINED;
 
     conf = ap_get_module_config(r->per_dir_config, &httpdapy_module);
-    server = ap_get_module_config(r->server->module_config, &httpdapy_module);
     directory = script_directory(r);
     if (!directory) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, errno, r, "HDPY0004: no directory for %s",
                       r->filename ? r->filename : r->uri);
         return errno == EACCES ? HTTP_FORBIDDEN : HTTP_NOT_FOUND;
     }
-    if (server->report)
-        return report(r, conf, directory);
     if (!may_have_module(r, conf, directory)) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0005: no module for %s", r->filename);
         return HTTP_NOT_FOUND;
@@ -532,6 +556,7 @@ static int handler(request_rec *r)
     apr_table_setn(r->notes, HDPY_NOTE_PROCESS, "");
     apr_table_setn(r->subprocess_env, HDPY_ENV_DIRECTORY, directory);
     apr_table_setn(r->subprocess_env, HDPY_ENV_OPTIONS, options_text(r, conf));
+    apr_table_setn(r->subprocess_env, HDPY_ENV_STAMP, stamp_text(r));
     return run(r);
 }
 
@@ -564,6 +589,7 @@ static void register_hooks(apr_pool_t *p)
     answer_filter_handle = ap_register_output_filter("HTTPDAPY_ANSWER", answer_filter, NULL,
                                                      AP_FTYPE_RESOURCE - 1);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_header_parser(report, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(handler, NULL, mod_wsgi, APR_HOOK_FIRST);
     ap_hook_handler(guard_before, NULL, mod_wsgi, APR_HOOK_FIRST);
     ap_hook_handler(guard_after, mod_wsgi, NULL, APR_HOOK_LAST);

@@ -1,12 +1,17 @@
 """RequestHandler: what a script in an Apache directory defines (Httpdapy 1.7b, httpdapi.py)."""
 
-from collections.abc import Iterator
-from typing import Any
+from __future__ import annotations
 
 from .constants import PROTOCOL_OK, PROTOCOL_REDIRECT, REQ_PROCEED
 from .content import pieces, text_type
-from .nsapi import NSAPIRequest, ParameterBlock, Session
-from .request import Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .nsapi import NSAPIRequest, ParameterBlock, Session
+    from .request import Request
 
 
 class RequestHandler:
@@ -63,8 +68,9 @@ class RequestHandler:
         headers = req.headers_out
         declared = headers.get("Content-Type", self.content_type)
         content_type, codec = text_type(declared)
-        if not isinstance(content, Iterator):
-            headers["Content-Type"] = content_type
+        if isinstance(content, str) or not hasattr(content, "__next__"):
+            if content_type != declared:
+                headers["Content-Type"] = content_type
             req.finish(str(content).encode(codec))
             return
         if req.method == "HEAD":

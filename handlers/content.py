@@ -1,6 +1,10 @@
 """What Content() may return, and how it becomes bytes."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MAX_TYPES = 256
 _types: dict[str, tuple[str, str]] = {}

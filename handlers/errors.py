@@ -1,4 +1,8 @@
-"""Errors that are the client's, with the status it should be told."""
+"""Errors on the client's side of a request."""
+
+
+class ClientGoneError(OSError):
+    """The client closed its connection before the whole request or answer was through."""
 
 
 class RequestError(Exception):

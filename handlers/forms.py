@@ -1,5 +1,7 @@
 """form_data: the fields of a form, by query, URL-encoded body or multipart body."""
 
+from __future__ import annotations
+
 from typing import Any, cast
 from urllib.parse import parse_qs
 

@@ -1,17 +1,13 @@
 """The one interface through which the Python side sees a request.
 
 Everything above it works the same whichever way the request came into Python; the ways are in
-interpreters/ (wsgi.py).
+interpreters/ (wsgi.py).  Imported by type checkers only.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from .headers import Headers
-
-
-class ClientGoneError(OSError):
-    """The client closed its connection before the whole answer was sent."""
 
 
 class Request(Protocol):

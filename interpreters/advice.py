@@ -1,7 +1,12 @@
 """What to do about errors that come from running in a sub-interpreter (reference/extensions)."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Iterator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Parts of the messages with which extension modules refuse a sub-interpreter.
 _REFUSALS = (

@@ -1,38 +1,23 @@
 """From a request to its RequestHandler and back: the one place where exceptions become statuses."""
 
-from types import ModuleType
-from typing import Protocol
+from __future__ import annotations
 
 from ..handlers.constants import REQ_ABORTED, REQ_NOACTION, REQ_PROCEED
-from ..handlers.errors import RequestError
+from ..handlers.errors import ClientGoneError, RequestError
 from ..handlers.nsapi import NSAPIRequest, ParameterBlock, Session
-from ..handlers.request import ClientGoneError, Request
-from .modules import Modules
-from .options import Options
-from .search import Search
 from .urls import NoModuleError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from .modules import Modules
+    from .search import Search
+    from .served import ServedRequest
 
 
 class MissingHandlerError(LookupError):
     """The module has no RequestHandler."""
-
-
-class ServedRequest(Request, Protocol):
-    """What dispatch sees of a request beyond what handlers see."""
-
-    @property
-    def settings(self) -> Options:
-        """The options in force."""
-
-    @property
-    def unanswered(self) -> bool:
-        """Whether nothing of the body was sent or kept for sending."""
-
-    def apache_document(self, status: int, reason: str) -> None:
-        """Have Apache make the answer: its document for *status*; *reason* is for its log."""
-
-    def cut_short(self) -> None:
-        """End an answer that has begun so that the client can see that it is not complete."""
 
 
 class Dispatcher:
@@ -74,7 +59,11 @@ class Dispatcher:
         source = search.source(filename, directory, options)
         search.prepare(directory, options)
         modules = self._modules
-        module = modules.current(source) if options.autoreload else modules.loaded(source)
+        if options.autoreload:
+            seen = request.stamp if source.path == filename else ""
+            module = modules.current(source, seen)
+        else:
+            module = modules.loaded(source)
         if module is not None:
             return module
         search.prepare_to_load(source, directory, options)
@@ -91,7 +80,7 @@ class Dispatcher:
 def _conclude(request: ServedRequest, result: object) -> None:
     """Act on what Handle() returned (reference 2.5)."""
     if result in (REQ_PROCEED, "REQ_PROCEED"):
-        if request.unanswered and request.status >= 300 and request.status != 304:
+        if request.status >= 300 and request.status != 304 and request.unanswered:
             request.apache_document(request.status, "the handler set the status and sent nothing")
     elif result in (REQ_ABORTED, "REQ_ABORTED"):
         status = request.status if request.status >= 300 else 500

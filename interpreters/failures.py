@@ -3,17 +3,23 @@
 Imported when something fails, not before.
 """
 
+from __future__ import annotations
+
 import linecache
 import os
 import traceback
-from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from string import Template
-from types import TracebackType
 
 from .advice import advice
-from .options import Options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from .options import Options
 
 _OURS = os.path.dirname(os.path.dirname(__file__))
 _CONTEXT_LINES = 4

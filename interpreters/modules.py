@@ -22,6 +22,8 @@ the interpreter's lock:
 Requests in progress hold the old modules and finish on them.
 """
 
+from __future__ import annotations
+
 import builtins
 import importlib
 import importlib.util
@@ -29,7 +31,6 @@ import os
 import sys
 import time
 from _thread import RLock, get_ident
-from collections.abc import Iterable, Iterator
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     ExtensionFileLoader,
@@ -37,17 +38,22 @@ from importlib.machinery import (
     ModuleSpec,
     SourceFileLoader,
 )
-from types import FunctionType, ModuleType, TracebackType
-from typing import Any, NamedTuple
+from types import FunctionType, ModuleType
 
 from .urls import NoModuleError, Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+    from typing import Any
+
+    Stamp = tuple[int, int, int]
 
 #: How long a failed load is remembered while no file changes: its cause may lie elsewhere.
 RETRY_SECONDS = 1.0
 
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast into every interpreter
-
-Stamp = tuple[int, int, int]
 
 
 def stamp(path: str) -> Stamp | None:
@@ -57,6 +63,11 @@ def stamp(path: str) -> Stamp | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def stamp_text(known: Stamp | None) -> str:
+    """A stamp as the link writes it, whose times are in microseconds."""
+    return f"{known[0] // 1000} {known[1]} {known[2]}" if known is not None else "none"
 
 
 class SiteModule:
@@ -79,27 +90,40 @@ class SiteModule:
         self.reloaded = 0
 
 
-class _Seed(NamedTuple):
-    values: dict[str, Any]
-    transaction: int
+class _Seed:
+    """What an old module leaves to the one that replaces it in *transaction*."""
+
+    __slots__ = ("transaction", "values")
+
+    def __init__(self, values: dict[str, Any], transaction: int) -> None:
+        self.values = values
+        self.transaction = transaction
 
 
-class _Failure(NamedTuple):
-    error: BaseException
-    traceback: TracebackType | None
-    stamps: dict[str, Stamp | None]
-    retry_at: float
+class _Failure:
+    """A load that failed: the error, and the files that it read as they were."""
+
+    __slots__ = ("error", "retry_at", "stamps", "traceback")
+
+    def __init__(self, error: BaseException, stamps: dict[str, Stamp | None]) -> None:
+        self.error = error
+        self.traceback: TracebackType | None = error.__traceback__
+        self.stamps = stamps
+        self.retry_at = time.monotonic() + RETRY_SECONDS
 
 
 class _Handler:
     """A handler's module and all that it stands on, as checked by each request."""
 
-    __slots__ = ("failure", "record", "version", "watched")
+    __slots__ = ("failure", "module", "record", "seen", "version", "watched")
 
     def __init__(self) -> None:
         self.record: SiteModule | None = None
-        #: (path, stamp) of the module and of the modules it imports, directly or not
+        self.module: ModuleType | None = None
+        #: (path, stamp) of the module and then of the modules it imports, directly or not
         self.watched: tuple[tuple[str, Stamp | None], ...] = ()
+        #: stamp_text() of the module's own file
+        self.seen = ""
         #: Modules.version for which watched was worked out
         self.version = -1
         self.failure: _Failure | None = None
@@ -127,7 +151,8 @@ class Modules:
         self._transactions = 0
         #: grows with each module loaded, so that handlers notice late imports
         self.version = 0
-        self._handlers: dict[Source, _Handler] = {}
+        #: by Source.key
+        self._handlers: dict[tuple[str, str, str], _Handler] = {}
         self._by_path: dict[str, SiteModule] = {}
         self._by_name: dict[str, SiteModule] = {}
         self._executing: dict[tuple[int, str], SiteModule] = {}
@@ -141,15 +166,20 @@ class Modules:
 
     # -- requests --------------------------------------------------------------------------------
 
-    def current(self, source: Source) -> ModuleType | None:
-        """The module for *source* if it is loaded and no file of it has changed, else None."""
-        handler = self._handlers.get(source)
-        return handler.record.module if handler is not None and self._valid(handler) else None  # type: ignore[union-attr]
+    def current(self, source: Source, seen: str) -> ModuleType | None:
+        """The module for *source* if it is loaded and no file of it has changed, else None.
+
+        seen: stamp_text() of its own file, if Apache has looked at it for this request, or "".
+        """
+        handler = self._handlers.get(source.key)
+        if handler is None or not self._valid(handler, seen):
+            return None
+        return handler.module
 
     def loaded(self, source: Source) -> ModuleType | None:
         """The module for *source* as it was loaded, or None; no file is looked at."""
-        handler = self._handlers.get(source)
-        return handler.record.module if handler is not None and handler.record is not None else None
+        handler = self._handlers.get(source.key)
+        return handler.module if handler is not None else None
 
     def load(self, source: Source, directory: str) -> ModuleType:
         """Load or reload the module for *source*; one thread does it, the others wait for it.
@@ -158,9 +188,9 @@ class Modules:
         Raises what the module's code raises, and NoModuleError when the module is gone.
         """
         with self._lock:
-            handler = self._handlers.get(source) or _Handler()
-            if self._valid(handler):  # another thread did it
-                return handler.record.module  # type: ignore[union-attr]
+            handler = self._handlers.get(source.key) or _Handler()
+            if self._valid(handler, "") and handler.module is not None:  # by another thread
+                return handler.module
             failure = handler.failure
             if failure is not None:
                 if time.monotonic() < failure.retry_at and _unchanged(failure.stamps):
@@ -170,15 +200,15 @@ class Modules:
                 module = self._load(source, handler, directory)
             except NoModuleError:  # URLs make up names without end
                 if handler.record is None:
-                    self._handlers.pop(source, None)
+                    self._handlers.pop(source.key, None)
                 raise
             except BaseException:
-                self._handlers[source] = handler
+                self._handlers[source.key] = handler
                 raise
-            self._handlers[source] = handler
+            self._handlers[source.key] = handler
             return module
 
-    def _valid(self, handler: _Handler) -> bool:
+    def _valid(self, handler: _Handler, seen: str) -> bool:
         record = handler.record
         if record is None or handler.failure is not None:
             return False
@@ -188,8 +218,14 @@ class Modules:
             if self._by_path.get(record.path) is not record or self._stale(modules, changed=()):
                 return False
             handler.watched = tuple((module.path, module.stamp) for module in modules)
+            handler.seen = stamp_text(record.stamp)
             handler.version = version
-        for path, known in handler.watched:
+        watched = handler.watched
+        if seen:
+            if seen != handler.seen:
+                return False
+            watched = watched[1:]
+        for path, known in watched:
             try:
                 status = os.stat(path)
             except OSError:
@@ -249,14 +285,13 @@ class Modules:
         except BaseException as error:
             self._roll_back(transaction)
             transaction.read[source.path] = stamp(source.path)
-            handler.failure = _Failure(
-                error, error.__traceback__, transaction.read, time.monotonic() + RETRY_SECONDS
-            )
+            handler.failure = _Failure(error, transaction.read)
             raise
         finally:
             self._transaction = outer
-        handler.record = record
         handler.version = -1
+        handler.record = record
+        handler.module = module
         return module
 
     def _remove_stale(self, old: SiteModule, transaction: _Transaction) -> None:

@@ -1,6 +1,10 @@
 """The PythonOption settings in force for a request."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _OFF = frozenset({"", "0", "off", "no", "false"})
 _MAX_KNOWN = 1024

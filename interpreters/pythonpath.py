@@ -7,6 +7,7 @@
 Httpdapy 1.7b gave it to eval(); these are the forms in which it was used.
 """
 
+import ast
 import os
 
 
@@ -21,8 +22,6 @@ def evaluate(text: str, directory: str, default: list[str]) -> list[str]:
     default: stands for ``sys.path``.
     Raises PythonPathError.
     """
-    import ast  # only the directories that use the option pay for it
-
     def value(node: ast.expr) -> list[str]:
         match node:
             case ast.List(elts=items) | ast.Tuple(elts=items):

@@ -1,8 +1,12 @@
 """sys.path, and which module serves a request."""
 
-from .options import Options
-from .pythonpath import evaluate
+from __future__ import annotations
+
 from .urls import NoModuleError, Source, find, module_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .options import Options
 
 _MAX_KNOWN = 4096
 
@@ -71,6 +75,8 @@ class Search:
         key = (text, directory)
         path = self._paths.get(key)
         if path is None:
+            from .pythonpath import evaluate  # only the directories that use it pay for it
+
             path = self._paths[key] = evaluate(text, directory, self._default)
         return path
 

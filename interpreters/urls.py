@@ -1,25 +1,42 @@
 """From the file that Apache mapped a URL to, to the module that answers (reference section 6)."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Iterable
-from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class NoModuleError(LookupError):
     """No module answers for this URL: 404.  The message is for the log."""
 
 
-class Source(NamedTuple):
-    """Where a handler's module is.
+class Source:
+    """Where a handler's module is.  Equal when all three are.
 
     name: dotted name to import, or "" for a module that is loaded from its file.
     path: its file; "" when only importing will tell.
     root: the directory that was searched; "" when sys.path is to be searched.
     """
 
-    name: str
-    path: str
-    root: str
+    __slots__ = ("key", "name", "path", "root")
+
+    def __init__(self, name: str, path: str, root: str) -> None:
+        self.name = name
+        self.path = path
+        self.root = root
+        self.key = (name, path, root)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Source) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"Source{self.key!r}"
 
 
 def module_name(filename: str) -> str:

@@ -3,17 +3,24 @@
 It works everywhere mod_wsgi does, in daemon processes too.
 """
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from __future__ import annotations
 
+import sys
+
+from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
-from ..handlers.request import ClientGoneError
 from .dispatch import Dispatcher
-from .link import ENV_DIRECTORY, ENV_OPTIONS, HEADER_DOCUMENT
+from .link import ENV_DIRECTORY, ENV_OPTIONS, ENV_STAMP, HEADER_DOCUMENT
 from .modules import Modules
-from .options import Options, parse
+from .options import parse
 from .search import Search
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any
+
+    from .options import Options
 
 _status_lines = {200: "200 OK", 302: "302 Found", 404: "404 Not Found"}
 _PRIVATE = ("wsgi.", "mod_wsgi.", "httpdapy.", "apache.")
@@ -41,35 +48,22 @@ def _path(text: str) -> str:
 class WSGIRequest:
     """A request that came through mod_wsgi."""
 
-    __slots__ = (
-        "_body",
-        "_is_cut_short",
-        "_headers_in",
-        "_reason",
-        "_start_response",
-        "_write",
-        "directory",
-        "environ",
-        "filename",
-        "headers_out",
-        "settings",
-        "started",
-        "status",
-    )
+    # defaults on the class, since most requests leave them as they are
+    status = 200
+    started = False
+    _write: Callable[[bytes], Any] | None = None
+    _body: bytes | None = None
+    _reason: str | None = None
+    _is_cut_short = False
+    _headers_in: Headers | None = None
 
     def __init__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> None:
         self.environ = environ
         self._start_response = start_response
-        self._write: Callable[[bytes], Any] | None = None
-        self._body: bytes | None = None
-        self._reason: str | None = None
-        self._is_cut_short = False
-        self._headers_in: Headers | None = None
         self.headers_out = Headers()
-        self.status = 200
-        self.started = False
-        self.directory = _path(environ[ENV_DIRECTORY])
         self.filename: str = environ["SCRIPT_FILENAME"]
+        self.directory = _path(environ[ENV_DIRECTORY])
+        self.stamp: str = environ[ENV_STAMP]
         self.settings: Options = parse(_path(environ[ENV_OPTIONS]))
 
     # -- the request -----------------------------------------------------------------------------

@@ -1,0 +1,183 @@
+"""The command ``httpdapy``."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from .. import __version__
+from . import config, installation
+from .errors import ConfigError, ServerError
+from .server import Server, ServerConfig
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit status: 0, or 2 for what has to be put right first."""
+    own, express = _split(list(sys.argv[1:] if arguments is None else arguments))
+    parsed = _parser().parse_args(own)
+    if express and parsed.run is not serve:
+        return _fail(f"'--' and options for mod_wsgi-express go with serve, not {parsed.command}")
+    parsed.express = tuple(express)
+    try:
+        return int(parsed.run(parsed))
+    except ConfigError as error:
+        return _fail(str(error))
+    except ServerError as error:
+        return _fail(_explain(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve a directory until Ctrl-C or SIGTERM."""
+    settings = ServerConfig(
+        directory=_site(arguments.directory),
+        host=arguments.host,
+        port=arguments.port,
+        processes=arguments.processes,
+        threads=arguments.threads,
+        options={"debug": "1"} if arguments.debug else {},
+        express=arguments.express,
+    )
+    server = Server(installation.find(), settings, _error_line, _access_log)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        with server:
+            for file, reason in server.broken_htaccess():
+                raise ConfigError(f"{file}: {reason or 'Apache does not accept it'}; correct it")
+            print(f"Serving {settings.directory} at {server.url}", flush=True)
+            status = server.wait()
+            raise ServerError(f"Apache ended by itself, with status {status}", list(server.log))
+    except _Interrupted:
+        return 0
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Say what a server for a directory would find."""
+    from .check import report
+
+    return report(Path(arguments.directory), sys.stdout)
+
+
+def print_config(arguments: argparse.Namespace) -> int:
+    """Print the configuration for a system's Apache."""
+    print(config.system(installation.find(), _site(arguments.directory)), end="")
+    return 0
+
+
+def _error_line(line: str) -> None:
+    with suppress(OSError):  # a terminal that went away
+        print(line, file=sys.stderr, flush=True)
+
+
+def _access_log(data: bytes) -> None:
+    with suppress(OSError):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C, SIGTERM or SIGHUP."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # stopping takes its time, but happens once
+    raise _Interrupted
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _site(directory: str) -> Path:
+    path = Path(directory)
+    if not path.exists():
+        raise ConfigError(f"the directory {path} does not exist; create it, or name another")
+    if not path.is_dir():
+        raise ConfigError(f"{path} is not a directory; name the directory to serve")
+    return Path(os.path.realpath(path))
+
+
+def _explain(error: ServerError) -> str:
+    """One sentence of what Apache said, for the lines above have it all."""
+    for line in error.log:
+        if "Syntax error" in line or "could not bind" in line or "AH00526" in line:
+            following = error.log[error.log.index(line) + 1 :]
+            reason = " ".join([line, *following[:1]]) if "Syntax error" in line else line
+            return f"{error}: {reason.rpartition('] ')[2]}"
+    return f"{error}; its error log is above"
+
+
+def _fail(message: str) -> int:
+    print(f"httpdapy: {message}", file=sys.stderr)
+    return 2
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError
+    return port
+
+
+_port.__name__ = "port (0 to 65535)"
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return count
+
+
+_count.__name__ = "number (1 or more)"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="httpdapy", description="Python files in a directory, served by Apache."
+    )
+    parser.add_argument("--version", action="version", version=f"httpdapy {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser(
+        "serve",
+        help="serve a directory",
+        description="Serve a directory; its .py files run. Options after -- go to mod_wsgi-express.",
+    )
+    _add_directory(command)
+    command.add_argument("--port", type=_port, default=8008, help="8008; 0 takes a free one")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    command.add_argument("--processes", type=_count, default=1, metavar="N", help="1")
+    command.add_argument(
+        "--threads", type=_count, default=16, metavar="N", help="per process (16)"
+    )
+    command.add_argument(
+        "--debug", action="store_true", help="show errors in the browser (PythonOption debug 1)"
+    )
+    command.set_defaults(run=serve)
+
+    command = commands.add_parser("check", help="say what a server would find here")
+    _add_directory(command)
+    command.set_defaults(run=check)
+
+    command = commands.add_parser("config", help="print the lines for a system's Apache")
+    _add_directory(command)
+    command.set_defaults(run=print_config)
+    return parser
+
+
+def _add_directory(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "directory", nargs="?", default=".", metavar="DIR", help="the current directory"
+    )

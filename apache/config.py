@@ -1,0 +1,103 @@
+"""Apache configuration from the templates in conf/."""
+
+import sys
+from pathlib import Path
+from string import Template
+
+from .. import __version__
+from .errors import ConfigError
+from .installation import Installation
+
+_TEMPLATES = Path(__file__).resolve().parent.parent / "conf"
+
+#: What .htaccess files of the wild rely on; loaded where Apache has it.
+_USUAL_MODULES = (
+    "auth_basic",
+    "authn_file",
+    "authz_groupfile",
+    "authz_user",
+    "autoindex",
+    "deflate",
+    "expires",
+    "log_config",
+    "negotiation",
+    "setenvif",
+)
+
+
+def link(parts: Installation) -> str:
+    """The lines that load the link and give mod_wsgi our entry script."""
+    return _render(
+        "link",
+        link=_path(parts.link),
+        entry=_path(parts.entry),
+        own_gil="" if sys.version_info >= (3, 12) else "# ",
+    )
+
+
+def directory(path: Path, *, options: dict[str, str]) -> str:
+    """The block for a directory of handlers, with PythonOption lines for *options*."""
+    lines = "".join(f"    PythonOption {name} {value}\n" for name, value in options.items())
+    return _render("directory", directory=_path(path), options=lines)
+
+
+def local(
+    parts: Installation, path: Path, *, options: dict[str, str], token: str, logs: bool
+) -> str:
+    """What a local server needs beside what mod_wsgi-express writes.
+
+    token: secret with which the server's owner asks what is in force.
+    logs: write the access log to stdout and the error log to stderr.
+    """
+    modules = [m for m in _USUAL_MODULES if (parts.modules / f"mod_{m}.so").exists()]
+    blocks = [
+        link(parts),
+        _render(
+            "local",
+            modules="".join(_load_module(parts, name) for name in modules),
+            token=token,
+        ),
+        directory(path, options=options),
+    ]
+    if logs:
+        blocks.append(_render("logs", token=token))
+    return "\n".join(blocks)
+
+
+def system(parts: Installation, path: Path) -> str:
+    """All that a system's Apache needs to serve *path*."""
+    return _render(
+        "system",
+        version=__version__,
+        directory=_path(path),
+        wsgi=_path(parts.wsgi),
+        home=_path(parts.home),
+        code=_path(parts.entry.parent),
+        link=link(parts),
+        site=directory(path, options={}),
+    )
+
+
+def _load_module(parts: Installation, name: str) -> str:
+    file = parts.modules / f"mod_{name}.so"
+    return (
+        f"<IfModule !{name}_module>\n"
+        f'    LoadModule {name}_module "{_path(file)}"\n'
+        "</IfModule>\n"
+    )
+
+
+def _render(name: str, **values: str) -> str:
+    return Template((_TEMPLATES / f"{name}.conf.in").read_text()).substitute(values)
+
+
+def _path(path: Path) -> str:
+    """A path as it may stand between quotes in Apache's configuration."""
+    text = str(path)
+    for bad in ("'", '"', "\\", "${", "\n"):
+        if bad in text:
+            raise ConfigError(
+                f"the path {text} contains {bad!r}, which Apache's configuration cannot hold; "
+                "rename the directory, or serve it through a symbolic link"
+            )
+    return text

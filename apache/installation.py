@@ -1,0 +1,55 @@
+"""Where Apache, mod_wsgi and our own parts are on this machine."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import ConfigError
+
+_BUILD = "run 'make build' in Httpdapy's checkout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """The parts a server is made of.  Every path exists."""
+
+    httpd: Path
+    modules: Path  #: directory of Apache's modules
+    wsgi: Path  #: mod_wsgi for this Python
+    link: Path  #: mod_httpdapy.so
+    entry: Path  #: the script that mod_wsgi runs
+    home: Path  #: the virtual environment
+
+
+def find() -> Installation:
+    """The installation of the Python that runs.  Raises ConfigError for a part that is missing."""
+    if importlib.util.find_spec("mod_wsgi") is None:
+        raise ConfigError(f"mod_wsgi is not installed for {sys.executable}; {_BUILD}")
+    from mod_wsgi.express import apxs_config
+    from mod_wsgi.express.platform import MOD_WSGI_SO
+
+    httpd = os.environ.get("HTTPD") or shutil.which(apxs_config.HTTPD, path=_program_path())
+    if not httpd or not Path(httpd).is_file():
+        raise ConfigError(
+            f"Apache is not here ({apxs_config.HTTPD}); install it, on Debian and Ubuntu with "
+            f"'apt-get install apache2 apache2-dev', or {_BUILD}"
+        )
+    parts = Installation(
+        httpd=Path(httpd),
+        modules=Path(apxs_config.LIBEXECDIR),
+        wsgi=Path(MOD_WSGI_SO),
+        link=Path(sys.prefix) / "lib" / "mod_httpdapy.so",
+        entry=Path(__file__).resolve().parent / "entry.wsgi",
+        home=Path(sys.prefix),
+    )
+    for path in (parts.modules, parts.wsgi, parts.link, parts.entry):
+        if not path.exists():
+            raise ConfigError(f"{path} is missing; {_BUILD}")
+    return parts
+
+
+def _program_path() -> str:
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])

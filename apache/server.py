@@ -1,0 +1,353 @@
+"""A local Apache of our own: write its configuration, start it, wait until it answers, stop it."""
+
+import contextlib
+import ctypes
+import http.client
+import io
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from ..interpreters.link import HEADER_REPORT, REPORT_TYPE
+from . import config
+from .errors import ConfigError, ServerError
+from .installation import Installation
+from .permissions import first_unreadable, remedy, serving_user
+
+_START_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 10.0
+_PORT_TRIES = 5
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """What a local server serves, and how."""
+
+    directory: Path
+    host: str = "127.0.0.1"
+    port: int = 8008  #: 0 takes a free one
+    processes: int = 1
+    threads: int = 16
+    options: dict[str, str] = field(default_factory=dict)  #: PythonOption lines for the site
+    express: tuple[str, ...] = ()  #: further options for mod_wsgi-express
+
+
+class Server:
+    """One Apache, from start to stop.  A context manager that stops it.
+
+    error_line and access_log are called, each from a thread, with each line of the error log and
+    with pieces of the access log.
+    """
+
+    def __init__(
+        self,
+        parts: Installation,
+        settings: ServerConfig,
+        error_line: Callable[[str], None] = lambda line: None,
+        access_log: Callable[[bytes], object] = lambda data: None,
+    ) -> None:
+        self._parts = parts
+        self.settings = settings
+        self._error_line = error_line
+        self._access_log = access_log
+        self.port = settings.port
+        self._token = secrets.token_hex()
+        self.log: deque[str] = deque(maxlen=200)
+        self._root: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_readers: list[threading.Thread] = []
+
+    @property
+    def url(self) -> str:
+        """Address of the site, with a final slash."""
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        return f"http://{host}:{self.port}/"
+
+    def __enter__(self) -> "Server":
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # -- start -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Return once the server answers.
+
+        Raises ConfigError for what has to be put right first, ServerError when Apache ends.
+        """
+        for attempt in range(1, _PORT_TRIES + 1):
+            self.port = free_port(self.settings.host, self.settings.port)
+            self._launch()
+            try:
+                self._wait_until_it_answers()
+            except ServerError as error:
+                self.stop()
+                taken = any("could not bind" in line for line in error.log)
+                if taken and self.settings.port == 0 and attempt < _PORT_TRIES:
+                    continue  # another process was quicker
+                raise
+            return
+
+    def _launch(self) -> None:
+        self._root = Path(tempfile.mkdtemp(prefix="httpdapy-"))
+        self._root.chmod(0o755)  # for Apache's user
+        include = self._root / "httpdapy.conf"
+        options = _write_server_root(self._express_arguments(self._root, include))
+        include.write_text(
+            config.local(
+                self._parts,
+                self.settings.directory,
+                options=self.settings.options,
+                token=self._token,
+                logs=Path(options["log_directory"]) == self._root,
+            )
+        )
+        _check_readable(self._parts, self.settings.directory, options["user"], options["group"])
+        self._process = subprocess.Popen(
+            [self._root / "apachectl", "start", "-DFOREGROUND"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C is for us; we pass it on
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads of ours hold locks here
+        )
+        assert self._process.stdout is not None and self._process.stderr is not None
+        self._log_readers = [
+            threading.Thread(target=self._read_error_log, args=[self._process.stderr]),
+            threading.Thread(target=self._pass_access_log, args=[self._process.stdout]),
+        ]
+        for reader in self._log_readers:
+            reader.start()
+
+    def _express_arguments(self, root: Path, include: Path) -> list[str]:
+        settings = self.settings
+        user, group = serving_user()
+        arguments: dict[str, object] = {
+            "server-root": root,
+            "host": settings.host,
+            "port": self.port,
+            "application-type": "static",
+            "document-root": settings.directory,
+            # not %{GLOBAL}: that would load an application of its own into each child
+            "application-group": "%{ENV:httpdapy.interpreter}",
+            "server-mpm": "event",
+            "processes": settings.processes,
+            "threads": settings.threads,
+            "limit-request-body": 1024**3,  # Apache's own default
+            "include-file": include,
+            "user": user,
+            "group": group,
+        }
+        pairs = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]
+        return [*pairs, "--embedded-mode", *settings.express]
+
+    def _read_error_log(self, log: IO[bytes]) -> None:
+        with log:
+            for raw in log:
+                line = raw.decode("utf-8", "backslashreplace").rstrip("\n")
+                self.log.append(line)
+                self._error_line(line)
+
+    def _pass_access_log(self, log: IO[bytes]) -> None:
+        with log:
+            while data := os.read(log.fileno(), 65536):
+                self._access_log(data)
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        pause = 0.01
+        while time.monotonic() < deadline:
+            if self.poll() is not None:
+                raise ServerError(f"Apache ended with status {self.poll()}", self._last_log())
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self.ask("/")
+                return
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.1)
+        raise ServerError(
+            f"Apache did not answer at {self.url} within {_START_TIMEOUT_S:.0f} s",
+            self._last_log(),
+        )
+
+    def _last_log(self) -> list[str]:
+        if self.poll() is not None:
+            self._join_log_readers()
+        return list(self.log)
+
+    # -- while it runs ---------------------------------------------------------------------------
+
+    def ask(self, path: str) -> tuple[int, str | None]:
+        """Have Apache map *path*, decoded and beginning with "/", without running or sending it.
+
+        Returns the status, 200 for a python-program, and for that the settings in force: lines of
+        interpreter, replicas and options.
+        """
+        host = _reachable(self.settings.host)
+        connection = http.client.HTTPConnection(host, self.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request(
+                "GET",
+                urllib.parse.quote(path.encode("utf-8", "surrogateescape")),
+                headers={HEADER_REPORT: self._token},
+            )
+            response = connection.getresponse()
+            text = response.read().decode("utf-8", "surrogateescape")
+            is_report = response.getheader("Content-Type") == REPORT_TYPE
+            return response.status, text if is_report else None
+
+    def broken_htaccess(self) -> Iterator[tuple[Path, str]]:
+        """Each .htaccess file of the site that Apache does not accept, and its reason."""
+        site = self.settings.directory
+        for file in sorted(site.rglob(".htaccess")):
+            status, _ = self.ask(f"/{file.relative_to(site)}")
+            if status == 500:
+                yield file, self.log_line_with(f"{file}: ")
+
+    def log_line_with(self, text: str) -> str:
+        """What the newest line of the error log that holds *text* says after it, or ""."""
+        deadline = time.monotonic() + 1.0  # the line is on its way
+        while time.monotonic() < deadline:
+            for line in reversed(self.log):
+                if text in line:
+                    return line.partition(text)[2]
+            time.sleep(0.01)
+        return ""
+
+    def poll(self) -> int | None:
+        """Apache's exit status, or None while it runs."""
+        return self._process.poll() if self._process is not None else None
+
+    def wait(self) -> int:
+        """Wait until Apache ends; its exit status."""
+        assert self._process is not None
+        return self._process.wait()
+
+    # -- stop ------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End Apache and remove what was made for it.  Does nothing the second time."""
+        process, self._process = self._process, None
+        if process is not None:
+            if process.poll() is None:
+                process.terminate()
+            try:
+                process.wait(_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                pass
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its own session: all of it, only it
+            process.wait()
+        self._join_log_readers()
+        if self._root is not None:
+            shutil.rmtree(self._root, ignore_errors=True)
+            self._root = None
+
+
+    def _join_log_readers(self) -> None:
+        for reader in self._log_readers:
+            reader.join(_STOP_TIMEOUT_S)
+        self._log_readers = []
+
+
+def free_port(host: str, port: int) -> int:
+    """*port*, or for 0 one that is free.  Raises ConfigError if it cannot be listened on."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise ConfigError(
+            f"the host {host} is unknown ({error.strerror}); name an address of this machine "
+            "with --host"
+        ) from None
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen at {host}:{port} ({error.strerror}); choose another port with "
+                "--port, 0 takes a free one"
+            ) from None
+        return int(probe.getsockname()[1])
+
+
+def _write_server_root(arguments: list[str]) -> dict[str, Any]:
+    """Have mod_wsgi-express write its server root; the options that it made of *arguments*."""
+    from optparse import OptionParser
+
+    from mod_wsgi.express.options import option_list
+    from mod_wsgi.express.server import ConfigurationError, setup_server
+
+    class Parser(OptionParser):
+        def error(self, msg: str) -> Any:
+            raise ConfigError(f"mod_wsgi-express: {msg}; see 'mod_wsgi-express start-server --help'")
+
+    parser = Parser(usage="httpdapy serve [DIR] -- [mod_wsgi-express options]", option_list=option_list)
+    options, rest = parser.parse_args(arguments)
+    if rest:
+        raise ConfigError(f"mod_wsgi-express takes no argument {rest[0]!r}")
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            written: dict[str, Any] = setup_server("setup-server", [], vars(options))
+    except ConfigurationError as error:
+        raise ConfigError(f"mod_wsgi-express: {error}") from None
+    return written
+
+
+def _check_readable(parts: Installation, site: Path, user: str, group: str) -> None:
+    python = Path(os.path.realpath(sys.executable))
+    for what, path in (
+        ("the Python interpreter", python),
+        ("Python's library", Path(os.__file__)),
+        ("the virtual environment", parts.wsgi),
+        ("Httpdapy", parts.entry),
+        ("the site", site),
+    ):
+        blocked = first_unreadable([path], user)
+        if blocked is not None:
+            raise ConfigError(
+                f"{what}, {path}, cannot be read by Apache's user {user}: {blocked} is closed to "
+                f"it; {remedy(blocked, user, group)}"
+            )
+
+
+def _environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
+
+
+def _end_with_parent() -> None:
+    """In the child: have the kernel end Apache when we are killed without a chance to do it."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)

@@ -1,0 +1,28 @@
+"""The interface between dispatch and the ways into Python.  Imported by type checkers only."""
+
+from typing import Protocol
+
+from ..handlers.request import Request
+from .options import Options
+
+
+class ServedRequest(Request, Protocol):
+    """What dispatch sees of a request beyond what handlers see."""
+
+    @property
+    def settings(self) -> Options:
+        """The options in force."""
+
+    @property
+    def stamp(self) -> str:
+        """modules.stamp_text() of ``filename`` as Apache saw it, "" if it is no file."""
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether nothing of the body was sent or kept for sending."""
+
+    def apache_document(self, status: int, reason: str) -> None:
+        """Have Apache make the answer: its document for *status*; *reason* is for its log."""
+
+    def cut_short(self) -> None:
+        """End an answer that has begun so that the client can see that it is not complete."""
