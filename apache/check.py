@@ -96,9 +96,7 @@ class _Checker:
             blocked = first_unreadable(files, user)
             if blocked is None:
                 return
-            self._problem(
-                f"{blocked} cannot be read by {user}; {remedy(blocked, user, group)}"
-            )
+            self._problem(f"{blocked} cannot be read by {user}; {remedy(blocked, user, group)}")
             files = [file for file in files if blocked not in (file, *file.parents)]
 
     def _settings(self, parts: Installation, site: Path) -> None:
@@ -150,10 +148,8 @@ def _is_ours(path: Path) -> bool:
 
 def _directories(site: Path) -> Iterator[Path]:
     """The site's directories, itself first, without hidden ones and bytecode."""
-    found = 0
-    for root, names, _ in os.walk(site):
+    for found, (root, names, _) in enumerate(os.walk(site), 1):
         names[:] = sorted(n for n in names if not n.startswith(".") and n != "__pycache__")
         yield Path(root)
-        found += 1
-        if found >= _MAX_DIRECTORIES:
+        if found == _MAX_DIRECTORIES:
             return

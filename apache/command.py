@@ -153,15 +153,13 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "serve",
         help="serve a directory",
-        description="Serve a directory; its .py files run. Options after -- go to mod_wsgi-express.",
+        description="Serve a directory; its .py files run. After --: mod_wsgi-express's options.",
     )
     _add_directory(command)
     command.add_argument("--port", type=_port, default=8008, help="8008; 0 takes a free one")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     command.add_argument("--processes", type=_count, default=1, metavar="N", help="1")
-    command.add_argument(
-        "--threads", type=_count, default=16, metavar="N", help="per process (16)"
-    )
+    command.add_argument("--threads", type=_count, default=16, metavar="N", help="per process (16)")
     command.add_argument(
         "--debug", action="store_true", help="show errors in the browser (PythonOption debug 1)"
     )

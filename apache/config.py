@@ -80,11 +80,7 @@ def system(parts: Installation, path: Path) -> str:
 
 def _load_module(parts: Installation, name: str) -> str:
     file = parts.modules / f"mod_{name}.so"
-    return (
-        f"<IfModule !{name}_module>\n"
-        f'    LoadModule {name}_module "{_path(file)}"\n'
-        "</IfModule>\n"
-    )
+    return f'<IfModule !{name}_module>\n    LoadModule {name}_module "{_path(file)}"\n</IfModule>\n'
 
 
 def _render(name: str, **values: str) -> str:

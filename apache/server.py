@@ -31,6 +31,7 @@ from .permissions import first_unreadable, remedy, serving_user
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 10.0
 _PORT_TRIES = 5
+_LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -162,6 +163,7 @@ class Server:
             "threads": settings.threads,
             "limit-request-body": 1024**3,  # Apache's own default
             "include-file": include,
+            "locale": next(filter(None, map(os.environ.get, _LOCALE)), "C.UTF-8"),
             "user": user,
             "group": group,
         }
@@ -269,7 +271,6 @@ class Server:
             shutil.rmtree(self._root, ignore_errors=True)
             self._root = None
 
-
     def _join_log_readers(self) -> None:
         for reader in self._log_readers:
             reader.join(_STOP_TIMEOUT_S)
@@ -309,9 +310,11 @@ def _write_server_root(arguments: list[str]) -> dict[str, Any]:
 
     class Parser(OptionParser):
         def error(self, msg: str) -> Any:
-            raise ConfigError(f"mod_wsgi-express: {msg}; see 'mod_wsgi-express start-server --help'")
+            raise ConfigError(
+                f"mod_wsgi-express: {msg}; 'mod_wsgi-express start-server --help' lists its options"
+            )
 
-    parser = Parser(usage="httpdapy serve [DIR] -- [mod_wsgi-express options]", option_list=option_list)
+    parser = Parser(usage="httpdapy serve [DIR] -- [OPTIONS]", option_list=option_list)
     options, rest = parser.parse_args(arguments)
     if rest:
         raise ConfigError(f"mod_wsgi-express takes no argument {rest[0]!r}")

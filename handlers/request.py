@@ -54,6 +54,10 @@ class Request(Protocol):
         """Canonical directory of the file: the working directory of this request."""
 
     @property
+    def interpreter(self) -> str:
+        """Name of the interpreter; "" for the main one."""
+
+    @property
     def options(self) -> Mapping[str, str]:
         """The PythonOption values in force here."""
 

@@ -33,7 +33,7 @@ def describe(error: BaseException, filename: str, directory: str) -> str:
     if hint is not None and hint not in getattr(error, "__notes__", ()):
         error.add_note(hint)
     lines = traceback.format_exception(type(error), error, user_traceback(error.__traceback__))
-    return f"{filename}: {_summary(error)}\n{''.join(lines)}".rstrip("\n")
+    return f"{filename}: {type(error).__name__}: {error}\n{''.join(lines)}".rstrip("\n")
 
 
 def user_traceback(trace: TracebackType | None) -> TracebackType | None:
@@ -75,10 +75,6 @@ def accepts_html(accept: str) -> bool:
     return False
 
 
-def _summary(error: BaseException) -> str:
-    return traceback.format_exception_only(type(error), error)[0].strip()
-
-
 def _is_ours(filename: str) -> bool:
     return filename.startswith((f"{_OURS}/", "<frozen importlib"))
 
@@ -99,6 +95,4 @@ def _frame(filename: str, number: int, name: str) -> str:
         if text:
             mark = " class=here" if n == number else ""
             lines.append(f"<li value={n}{mark}><code>{escape(text.rstrip()) or ' '}</code>")
-    return (
-        f"<h2>{escape(filename)}, line {number}, in {escape(name)}</h2><ol>{''.join(lines)}</ol>"
-    )
+    return f"<h2>{escape(filename)}, line {number}, in {escape(name)}</h2><ol>{''.join(lines)}</ol>"

@@ -93,10 +93,11 @@ class SiteModule:
 class _Seed:
     """What an old module leaves to the one that replaces it in *transaction*."""
 
-    __slots__ = ("transaction", "values")
+    __slots__ = ("names", "transaction", "values")
 
-    def __init__(self, values: dict[str, Any], transaction: int) -> None:
-        self.values = values
+    def __init__(self, old: SiteModule, transaction: int) -> None:
+        self.values = _seed_values(old.module)
+        self.names = old.names
         self.transaction = transaction
 
 
@@ -156,6 +157,7 @@ class Modules:
         self._by_path: dict[str, SiteModule] = {}
         self._by_name: dict[str, SiteModule] = {}
         self._executing: dict[tuple[int, str], SiteModule] = {}
+        #: by path
         self._seeds: dict[str, _Seed] = {}
         self._finders: list[FileFinder] = []
 
@@ -249,9 +251,7 @@ class Modules:
             found.extend(d for d in self._dependencies(module) if d not in found)
         return found
 
-    def _stale(
-        self, modules: list[SiteModule], changed: Iterable[SiteModule]
-    ) -> list[SiteModule]:
+    def _stale(self, modules: list[SiteModule], changed: Iterable[SiteModule]) -> list[SiteModule]:
         """Those of *modules* that are *changed*, or import one that is stale or newer than they."""
         stale = list(changed)
         grown = True
@@ -303,11 +303,10 @@ class Modules:
                 changed.append(module)
         for module in self._stale(modules, changed):
             transaction.removed.append(module)
-            seed = _Seed(_seed_values(module.module), transaction.number)
+            self._seeds[module.path] = _Seed(module, transaction.number)
             self._by_path.pop(module.path, None)
             for name in module.names:
                 self._by_name.pop(name, None)
-                self._seeds[name] = seed
                 if sys.modules.get(name) is module.module:
                     del sys.modules[name]
                 self._unbind(name, module.module, transaction)
@@ -329,8 +328,8 @@ class Modules:
                 sys.modules.pop(name, None)
         for module in transaction.removed:
             self._by_path[module.path] = module
+            self._seeds.pop(module.path, None)
             for name in module.names:
-                self._seeds.pop(name, None)
                 self._by_name[name] = module
                 sys.modules[name] = module.module
         for parent, child, value in transaction.attributes:
@@ -390,7 +389,7 @@ class Modules:
         finder = FileFinder(
             path,
             (ExtensionFileLoader, EXTENSION_SUFFIXES),
-            (lambda name, file: SiteLoader(self, name, file), [".py"]),  # type: ignore[arg-type, return-value]
+            (lambda name, file: SiteLoader(self, name, file), [".py"]),  # type: ignore[arg-type]
         )
         self._finders.append(finder)
         return finder
@@ -403,7 +402,6 @@ class Modules:
         """Note that *record* is in sys.modules as *name* too."""
         record.names.add(name)
         self._by_name[name] = record
-        self._seeds.pop(name, None)
 
     def execute(self, module: ModuleType, spec: ModuleSpec, path: str) -> None:
         """Run the code of *path* in *module*, from its source, and take note of it."""
@@ -414,11 +412,14 @@ class Modules:
         if transaction is not None:
             transaction.read[path] = read
         record = SiteModule(path, read, spec, module)
-        seed = self._seeds.pop(spec.name, None)
+        seed = self._seeds.pop(path, None)
         if seed is not None:
             for name, value in seed.values.items():
                 module.__dict__.setdefault(name, value)
             record.reloaded = seed.transaction
+            record.names |= seed.names
+            for name in record.names:
+                sys.modules[name] = module
         record.loaded = max(self._transactions, record.reloaded)
         key = (get_ident(), path)
         self._executing[key] = record
@@ -432,8 +433,11 @@ class Modules:
             code = builtins.compile(tree, path, "exec", dont_inherit=True)
             exec(code, module.__dict__)  # noqa: S102 - this is what a loader does
         except BaseException:
+            for name in record.names:
+                if sys.modules.get(name) is module:
+                    del sys.modules[name]
             if seed is not None and transaction is None:
-                self._seeds[spec.name] = seed
+                self._seeds[path] = seed
             raise
         finally:
             del self._executing[key]
@@ -501,9 +505,7 @@ def _seed_values(module: ModuleType) -> dict[str, Any]:
         for name, value in list(module.__dict__.items())
         if not (name.startswith("__") and name.endswith("__"))
         and not isinstance(value, ModuleType)
-        and not (
-            isinstance(value, (type, FunctionType)) and value.__module__ == module.__name__
-        )
+        and not (isinstance(value, (type, FunctionType)) and value.__module__ == module.__name__)
     }
 
 

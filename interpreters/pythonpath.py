@@ -22,6 +22,7 @@ def evaluate(text: str, directory: str, default: list[str]) -> list[str]:
     default: stands for ``sys.path``.
     Raises PythonPathError.
     """
+
     def value(node: ast.expr) -> list[str]:
         match node:
             case ast.List(elts=items) | ast.Tuple(elts=items):

@@ -93,6 +93,10 @@ class WSGIRequest:
         return _path(self.environ["PATH_INFO"])
 
     @property
+    def interpreter(self) -> str:
+        return _path(self.environ["mod_wsgi.application_group"])
+
+    @property
     def options(self) -> Mapping[str, str]:
         return self.settings.values
 

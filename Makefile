@@ -1,0 +1,42 @@
+# make serve, make test: everything else they need, they do.
+#   PYTHON=/path/to/python3  use this Python         VENV=.venv-3.11  in an environment of its own
+#   SITE=samples             the directory to serve  ARGS="--port 0"  further options of the command
+VENV ?= .venv
+SITE ?= samples
+PYTHON_FILES = apache conf handlers hwebserver interpreters __init__.py httpdapi.py
+LINK = $(VENV)/lib/mod_httpdapy.so
+export PYTHON
+
+ifneq ($(PYTHON),)
+ifneq ($(PYTHON),$(shell cat $(VENV)/.python 2>/dev/null))
+.PHONY: $(VENV)/.ready # made with another Python: make it anew
+endif
+endif
+
+.PHONY: serve build test check bench clean
+
+serve: build
+	@$(VENV)/bin/httpdapy serve $(SITE) $(ARGS)
+
+build: $(VENV)/.ready $(LINK)
+	@$(VENV)/bin/python -m compileall -q $(PYTHON_FILES)
+
+test: build
+	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
+
+check: build
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	cd .typing && ../$(VENV)/bin/mypy --config-file ../pyproject.toml -p httpdapy
+
+bench: build
+	$(VENV)/bin/python -m bench $(ARGS)
+
+clean:
+	rm -rf .venv .venv-* .typing build .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.ready: setup/packages.sh setup/python.sh setup/environment.sh setup/requirements.txt setup/apache.txt
+	@setup/packages.sh && setup/environment.sh $(VENV) && touch $@
+
+$(LINK): $(VENV)/.ready setup/link.sh $(wildcard apache/*.c apache/*.h)
+	@setup/link.sh $(VENV) $@
