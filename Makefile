@@ -21,10 +21,10 @@ serve: build
 build: $(VENV)/.ready $(LINK)
 	@$(VENV)/bin/python -m compileall -q $(PYTHON_FILES)
 
-test: build
+test: build $(VENV)/.test-ready
 	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
 
-check: build
+check: build $(VENV)/.test-ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	cd .typing && ../$(VENV)/bin/mypy --config-file ../pyproject.toml -p httpdapy
 
@@ -37,6 +37,9 @@ clean:
 
 $(VENV)/.ready: setup/packages.sh setup/python.sh setup/environment.sh setup/requirements.txt setup/apache.txt
 	@setup/packages.sh && setup/environment.sh $(VENV) && touch $@
+
+$(VENV)/.test-ready: $(VENV)/.ready setup/requirements-test.txt
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r setup/requirements-test.txt && touch $@
 
 $(LINK): $(VENV)/.ready setup/link.sh $(wildcard apache/*.c apache/*.h)
 	@setup/link.sh $(VENV) $@

@@ -436,6 +436,15 @@ static void take_document_header(request_rec *r, hdpy_answer *answer)
     }
 }
 
+/* A script that is an ErrorDocument and sets no status of its own answers with the error's. */
+static void keep_error_status(request_rec *r)
+{
+    if (r->status == HTTP_OK && r->prev && ap_is_HTTP_ERROR(r->prev->status)) {
+        r->status = r->prev->status;
+        r->status_line = NULL;
+    }
+}
+
 static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     hdpy_answer *answer = f->ctx;
@@ -443,6 +452,8 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     if (!answer->begun) {
         answer->begun = 1;
         take_document_header(f->r, answer);
+        if (!answer->document)
+            keep_error_status(f->r);
     }
     if (answer->document) {
         apr_brigade_cleanup(bb);
@@ -519,6 +530,7 @@ static int run(request_rec *r)
         close_if_cut_short(r, answer);
         return OK;
     }
+    keep_error_status(r);
     return status == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : status;
 }
 

@@ -43,7 +43,10 @@ class RequestHandler:
 
     def Content(self) -> Any:
         """Return the page: str, bytes, an iterator of either (sent as it comes), or anything that
-        str() makes a page of.  What is false, None for one, is an empty page."""
+        str() makes a page of.  What is false, None for one, is an empty page.
+
+        Text is encoded in the charset of ``content_type``, UTF-8 if it names none; an iterator
+        counts as text, whatever its pieces are."""
         return "Welcome to Httpdapi!"
 
     def Header(self) -> None:
@@ -68,17 +71,15 @@ class RequestHandler:
         headers = req.headers_out
         declared = headers.get("Content-Type", self.content_type)
         content_type, codec = text_type(declared)
+        if content_type != declared:
+            headers["Content-Type"] = content_type
         if isinstance(content, str) or not hasattr(content, "__next__"):
-            if content_type != declared:
-                headers["Content-Type"] = content_type
             req.finish(str(content).encode(codec))
             return
         if req.method == "HEAD":
             _close(content)
             return
         for data in pieces(content, codec):
-            if not req.started and content_type != declared:
-                headers["Content-Type"] = content_type
             req.write(data)
 
     def form_data(self) -> dict[str, list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 
 TYPE_CHECKING = False
@@ -52,17 +53,25 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _refused_module(error: BaseException, text: str) -> str:
-    """The package whose extension refused: named by the message, or by the last package of the
-    library on the way to the error."""
+    """The package whose extension refused: the message names it, or the last package of the library
+    on the way to the error, or the import statement that the error comes from."""
     before, found, _ = text.partition(" does not support loading in subinterpreters")
     if found:
-        name = before.rpartition("module ")[2]
-        return name.partition(".")[0] or name
-    package = getattr(error, "name", None) or ""
+        return _package(before.rpartition("module ")[2])
+    package = ""
     trace = error.__traceback__
     while trace is not None:
-        name = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
-        if name and "@" not in name and name not in sys.stdlib_module_names and name != "httpdapy":
+        frame = trace.tb_frame
+        name = _package(str(frame.f_globals.get("__name__", "")))
+        if "@" in name or name in ("httpdapy", *sys.stdlib_module_names):
+            words = linecache.getline(frame.f_code.co_filename, trace.tb_lineno).split()
+            if len(words) > 1 and words[0] in ("import", "from"):
+                package = _package(words[1].strip(",;"))
+        elif name:
             package = name
         trace = trace.tb_next
-    return package.partition(".")[0] or "of the import above"
+    return package or "imported above"
+
+
+def _package(name: str) -> str:
+    return name.partition(".")[0]

@@ -5,6 +5,7 @@ It works everywhere mod_wsgi does, in daemon processes too.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ..handlers.errors import ClientGoneError
@@ -18,7 +19,7 @@ from .search import Search
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, NoReturn
 
     from .options import Options
 
@@ -200,10 +201,21 @@ def _cut_short() -> Iterator[bytes]:
     yield b""
 
 
-class Application:
-    """The WSGI application of one interpreter: what the entry script gives to mod_wsgi."""
+def _refuse_fork() -> NoReturn:
+    """os.fork in a sub-interpreter.  With its own GIL Python refuses; without, the child would die
+    of a fatal error while the parent waits for it."""
+    raise RuntimeError("fork not supported for sub-interpreters")
 
-    def __init__(self) -> None:
+
+class Application:
+    """The WSGI application of one interpreter: what the entry script gives to mod_wsgi.
+
+    interpreter: its name, "" for the main one.
+    """
+
+    def __init__(self, interpreter: str) -> None:
+        if interpreter:
+            os.fork = os.forkpty = _refuse_fork
         modules = Modules()
         modules.install()
         self._dispatcher = Dispatcher(modules, Search(sys.path))

@@ -1,6 +1,8 @@
 """Fixtures for all tests: a server per session, a directory and a clean error log per test."""
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,15 @@ def server():
     """One process with 16 threads over an empty site."""
     with running_server() as test_server:
         yield test_server
+
+
+@pytest.fixture
+def tmp_site():
+    """An empty directory that Apache's user can read, for a server of the test's own."""
+    root = Path(tempfile.mkdtemp(prefix="httpdapy-test-")).resolve()
+    root.chmod(0o755)
+    yield root
+    shutil.rmtree(root)
 
 
 @pytest.fixture

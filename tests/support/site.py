@@ -44,6 +44,14 @@ class Answer:
         return self.headers["Content-Type"]
 
 
+def request(port: int, method: str, path: str, body=None, headers=None) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with closing(connection):
+        connection.request(method, path, body=body, headers=headers or {})
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+
+
 class ErrorLog:
     """The error log as it grows.  Lines of trouble have to be expected by a test."""
 
@@ -104,11 +112,7 @@ class TestServer:
         wait_for("the marker in the log", lambda: self.log.has(marker))
 
     def request(self, method: str, path: str, body=None, headers=None) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
-        with closing(connection):
-            connection.request(method, path, body=body, headers=headers or {})
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+        return request(self.server.port, method, path, body, headers)
 
 
 @contextmanager
