@@ -2,9 +2,10 @@
 
 import sys
 
+from mod_wsgi import application_group
+
 from httpdapy import httpdapi
 from httpdapy.interpreters.wsgi import Application
-from mod_wsgi import application_group
 
 sys.modules["httpdapi"] = httpdapi  # what `import httpdapi` gives, without a search
 

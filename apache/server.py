@@ -230,7 +230,8 @@ class Server:
         for file in sorted(site.rglob(".htaccess")):
             status, _ = self.ask(f"/{file.relative_to(site)}")
             if status == 500:
-                yield file, self.log_line_with(f"{file}: ")
+                reason = self.log_line_with(f"{file}: ")
+                yield file, reason.replace(f"{file}:", "line ").rstrip(".")
 
     def log_line_with(self, text: str) -> str:
         """What the newest line of the error log that holds *text* says after it, or ""."""

@@ -1,0 +1,72 @@
+"""sys.path and the choice of the module."""
+
+import pytest
+
+from httpdapy.interpreters.options import parse
+from httpdapy.interpreters.search import Search
+from httpdapy.interpreters.urls import NoModuleError
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "page.py").write_text("")
+    return str(tmp_path)
+
+
+def test_directory_comes_first_and_once():
+    path = ["/lib"]
+    search = Search(path)
+    for _ in range(3):
+        search.prepare("/d", parse(""))
+    assert path == ["/d", "/lib"]
+
+
+def test_pythonpath_replaces_and_gives_back():
+    path = ["/lib"]
+    search = Search(path)
+    search.prepare("/d", parse(""))
+    for _ in range(3):  # sys.path in it does not grow
+        search.prepare("/d", parse("pythonpath\nsys.path + ['x']\n/d"))
+        assert path == ["/lib", "/d/x"]
+    search.prepare("/d", parse(""))
+    assert path == ["/d", "/lib"]
+
+
+def test_loading_puts_the_own_directory_first(site: str):
+    path = ["/lib"]
+    search = Search(path)
+    source = search.source(f"{site}/page.py", site, parse(""))
+    search.prepare_to_load(source, site, parse(""))
+    search.prepare("/other", parse(""))
+    assert path == ["/other", site, "/lib"]
+    search.prepare_to_load(source, site, parse(""))
+    assert path == [site, "/other", "/lib"]
+
+
+def test_library_is_no_place_for_handlers(site: str):
+    search = Search([site])
+    with pytest.raises(NoModuleError):
+        search.source("/d/page.py", "/d", parse("pythonpath\nsys.path\n/d"))
+
+
+def test_made_up_names_do_not_pile_up(site: str):
+    search = Search(["/lib"])
+    for n in range(5000):
+        search.source(f"{site}/page.x{n}", site, parse(""))
+    assert len(search._known) <= 4096
+
+
+def test_handler_in_rootpkg(tmp_path):
+    (tmp_path / "pkg").mkdir()
+    for name in ("pkg/__init__.py", "pkg/front.py", "other.py"):
+        (tmp_path / name).write_text("")
+    site = str(tmp_path)
+    search = Search([site])
+
+    def source(handler: str):
+        options = parse(f"rootpkg\npkg\n{site}\nhandler\n{handler}\n{site}")
+        return search.source(f"{site}/x", site, options)
+
+    assert source("front").name == "pkg.front"
+    assert source("pkg.front").name == "pkg.front"
+    assert source("other").path == f"{site}/other.py"
