@@ -27,6 +27,7 @@ test: build $(VENV)/.test-ready
 check: build $(VENV)/.test-ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	cd .typing && ../$(VENV)/bin/mypy --config-file ../pyproject.toml -p httpdapy
+	$(VENV)/bin/python -m pytest -q tests/test_layers.py
 
 bench: build
 	$(VENV)/bin/python -m bench $(ARGS)
