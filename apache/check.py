@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from ..interpreters.options import Options
+from ..interpreters.settings import Settings
 from . import installation
 from .errors import ConfigError, ServerError
 from .installation import Installation
@@ -114,23 +114,23 @@ class _Checker:
         scripts = sorted(directory.glob("*.py"))
         if not scripts:
             return
-        status, settings = server.ask(f"/{scripts[0].relative_to(site)}")
+        status, answer = server.ask(f"/{scripts[0].relative_to(site)}")
         url = f"/{directory.relative_to(site)}/".replace("/./", "/")
         self._line("\n" + url, "")
         if status == 500:
             return  # a broken .htaccess, which was said above
-        if settings is None:
+        if answer is None:
             self._problem(
                 f"{scripts[0].name} is not handed to Python: no 'AddHandler python-program .py' "
                 "is in force here"
             )
             return
-        interpreter, replicas, rest = settings.split("\n", 2)
+        interpreter, replicas, text = answer.split("\n", 2)
         name = interpreter or "main_interpreter"
         self._line("  runs in", f"interpreter {name}" + _replicas(replicas))
-        options = Options(rest)
-        for option, value in options.values.items():
-            where = options.directories[option] or "the server's configuration"
+        settings = Settings(text)
+        for option, value in settings.options.items():
+            where = settings.set_in[option] or "the server's configuration"
             self._line("  option", f"{option} = {value}  (set in {where})")
 
 

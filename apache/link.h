@@ -15,10 +15,9 @@
 #define HDPY_NOTE_INTERPRETER "httpdapy.interpreter"
 #define HDPY_NOTE_PROCESS "httpdapy.process"
 
-/* Environment of the request: the script's directory, the options in force, and the file's stamp:
- * mtime in microseconds, size and inode; empty when there is no such file. */
-#define HDPY_ENV_DIRECTORY "httpdapy.directory"
-#define HDPY_ENV_OPTIONS "httpdapy.options"
+/* Environment of the request: the script's directory with the options in force, and the file's
+ * stamp: mtime in microseconds, size and inode; empty when there is no such file. */
+#define HDPY_ENV_SETTINGS "httpdapy.settings"
 
 #define HDPY_ENV_STAMP "httpdapy.stamp"
 
@@ -27,7 +26,7 @@
 #define HDPY_HEADER_DOCUMENT "Httpdapy-Document"
 
 /* Request header with the secret of PythonReport, and the content type of the answer: interpreter,
- * replicas and options, in lines. */
+ * replicas and settings, in lines. */
 #define HDPY_HEADER_REPORT "Httpdapy-Report"
 #define HDPY_REPORT_TYPE "text/x-httpdapy-report"
 

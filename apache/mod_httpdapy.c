@@ -49,6 +49,7 @@ APLOG_USE_MODULE(httpdapy);
 #define UNSET (-1)
 #define REPLICAS_AUTO 0
 #define REPLICAS_MAX 256
+#define HELD_MAX 65536 /* bytes of a body that are copied to be sent later */
 
 /* One per directory.  Lives in the pool of the configuration, or of the request for .htaccess. */
 typedef struct {
@@ -66,6 +67,7 @@ typedef struct {
 /* What came back from Python.  Lives in the request's pool. */
 typedef struct {
     const char *document; /* Apache makes the answer, for this reason; NULL: Python made it */
+    apr_bucket_brigade *held; /* a whole small body, to be sent once Python is through */
     apr_off_t sent;       /* bytes of body passed on */
     int begun;            /* a first brigade was seen */
     int complete;         /* the end of the answer was seen */
@@ -262,23 +264,30 @@ static unsigned current_thread_number(void)
 
 /* ---- the request --------------------------------------------------------------------------- */
 
-/* The canonical directory of the script: of the file, or the directory itself when that is what
- * the URL names.  NULL with errno set when there is none. */
+/* The directory of the script as the URL names it: of the file, or the directory itself when that is
+ * what the URL names.  NULL when there is none. */
+static const char *named_directory(request_rec *r)
+{
+    const char *end;
+
+    if (!r->filename || *r->filename != '/')
+        return NULL;
+    if (r->finfo.filetype == APR_DIR)
+        return r->filename;
+    end = strrchr(r->filename, '/');
+    if (end == r->filename)
+        return "/";
+    return apr_pstrmemdup(r->pool, r->filename, (apr_size_t)(end - r->filename));
+}
+
+/* The canonical directory of the script, without entering it.  NULL with errno set. */
 static const char *script_directory(request_rec *r)
 {
     char resolved[PATH_MAX];
-    const char *path = r->filename;
+    const char *path = named_directory(r);
 
-    if (!path || *path != '/') {
-        errno = ENOENT;
-        return NULL;
-    }
-    if (r->finfo.filetype != APR_DIR) {
-        const char *end = strrchr(path, '/');
-
-        path = end == path ? "/" : apr_pstrmemdup(r->pool, path, (apr_size_t)(end - path));
-    }
-    return realpath(path, resolved) ? apr_pstrdup(r->pool, resolved) : NULL;
+    errno = ENOENT;
+    return path && realpath(path, resolved) ? apr_pstrdup(r->pool, resolved) : NULL;
 }
 
 static int exists(request_rec *r, const char *path, apr_filetype_e type)
@@ -316,30 +325,41 @@ static int may_have_module(request_rec *r, const hdpy_dir_conf *conf, const char
     return *name && exists(r, apr_pstrcat(r->pool, directory, "/", name, NULL), APR_DIR);
 }
 
-/* Give this thread a working directory of its own, once, and make it `directory`. */
-static int enter_directory(request_rec *r, const char *directory)
+/* Whether this thread has a working directory of its own; it gets one the first time. */
+static int has_own_directory(request_rec *r)
 {
-    static _Thread_local enum { SHARED, OWN, REFUSED } working_directory;
+    static _Thread_local enum { UNKNOWN, OWN, SHARED } working_directory;
 
-    if (threaded && working_directory == SHARED) {
-        if (unshare(CLONE_FS) == 0) {
-            working_directory = OWN;
-        }
-        else {
+    if (working_directory == UNKNOWN) {
+        working_directory = OWN;
+        if (threaded && unshare(CLONE_FS) != 0) {
             ap_log_rerror(APLOG_MARK, APLOG_WARNING, errno, r,
                           "HDPY0001: this thread cannot have a working directory of its own, so "
                           "relative file names will not work; let the container call unshare(2), "
                           "or use the prefork MPM");
-            working_directory = REFUSED;
+            working_directory = SHARED;
         }
     }
-    if (working_directory != REFUSED && chdir(directory) != 0) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, errno, r,
-                      "HDPY0002: cannot enter %s; Apache's user needs the x permission on it and "
-                      "on the directories above", directory);
-        return HTTP_FORBIDDEN;
+    return working_directory == OWN;
+}
+
+/* Enter the script's directory and return its canonical path: what the kernel then calls the
+ * working directory, for fewer system calls than realpath().  NULL with errno set. */
+static const char *enter_directory(request_rec *r)
+{
+    char resolved[PATH_MAX];
+    const char *path = named_directory(r);
+
+    if (!has_own_directory(r))
+        return script_directory(r);
+    errno = ENOENT;
+    if (!path || chdir(path) != 0 || !getcwd(resolved, sizeof(resolved)))
+        return NULL;
+    if (*resolved != '/') { /* outside of what this process can reach */
+        errno = ENOENT;
+        return NULL;
     }
-    return OK;
+    return apr_pstrdup(r->pool, resolved);
 }
 
 static int append_option(void *text, const char *name, const char *value)
@@ -349,16 +369,17 @@ static int append_option(void *text, const char *name, const char *value)
     return 1;
 }
 
-/* The options in force as lines: name, value and directory, in turn.  interpreters/options.py
- * reads them. */
-static const char *options_text(request_rec *r, const hdpy_dir_conf *conf)
+/* The settings in force as lines: the directory, then name, value and directory of each option in
+ * turn.  interpreters/settings.py reads them. */
+static const char *settings_text(request_rec *r, const hdpy_dir_conf *conf, const char *directory)
 {
     apr_array_header_t *pairs, *lines;
 
     if (!conf->options)
-        return "";
+        return directory;
     pairs = apr_array_make(r->pool, 8, sizeof(char *));
-    lines = apr_array_make(r->pool, 12, sizeof(char *));
+    lines = apr_array_make(r->pool, 16, sizeof(char *));
+    *(const char **)apr_array_push(lines) = directory;
     apr_table_do(append_option, pairs, conf->options, NULL);
     for (int i = 0; i < pairs->nelts; i += 2) {
         const char *name = APR_ARRAY_IDX(pairs, i, const char *);
@@ -418,7 +439,7 @@ static int report(request_rec *r)
                conf->replicas == UNSET           ? "1"
                : conf->replicas == REPLICAS_AUTO ? "auto"
                                                  : apr_itoa(r->pool, conf->replicas),
-               options_text(r, conf));
+               settings_text(r, conf, directory));
     return DONE;
 }
 
@@ -445,6 +466,39 @@ static void keep_error_status(request_rec *r)
     }
 }
 
+/* Whether a first brigade is all of a small body.  mod_wsgi writes each piece to the socket and then
+ * waits for the GIL; a body that is whole can be written when Python is through with the request.
+ * Eight connections to one interpreter get an eighth more answers so (2026-11, two cores). */
+static int is_whole_and_small(request_rec *r, apr_bucket_brigade *bb)
+{
+    const char *declared = apr_table_get(r->headers_out, "Content-Length");
+    apr_off_t length;
+
+    return declared && apr_brigade_length(bb, 0, &length) == APR_SUCCESS && length > 0
+        && length <= HELD_MAX && length == apr_atoi64(declared);
+}
+
+/* Keep the data of a brigade, without its flushes, until send_held(). */
+static apr_status_t hold(hdpy_answer *answer, request_rec *r, apr_bucket_brigade *bb)
+{
+    apr_bucket *next;
+
+    answer->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    for (apr_bucket *b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb); b = next) {
+        next = APR_BUCKET_NEXT(b);
+        if (!APR_BUCKET_IS_METADATA(b)) {
+            apr_status_t status = apr_bucket_setaside(b, r->pool);
+
+            if (status != APR_SUCCESS)
+                return status;
+            APR_BUCKET_REMOVE(b);
+            APR_BRIGADE_INSERT_TAIL(answer->held, b);
+        }
+    }
+    apr_brigade_cleanup(bb);
+    return APR_SUCCESS;
+}
+
 static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     hdpy_answer *answer = f->ctx;
@@ -452,8 +506,11 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     if (!answer->begun) {
         answer->begun = 1;
         take_document_header(f->r, answer);
-        if (!answer->document)
+        if (!answer->document) {
             keep_error_status(f->r);
+            if (is_whole_and_small(f->r, bb))
+                return hold(answer, f->r, bb);
+        }
     }
     if (answer->document) {
         apr_brigade_cleanup(bb);
@@ -510,6 +567,16 @@ static void close_if_cut_short(request_rec *r, const hdpy_answer *answer)
         r->connection->keepalive = AP_CONN_CLOSE;
 }
 
+/* Flushed, since the event MPM otherwise hands the connection to its listener to write the answer,
+ * and the next request to another thread: half the requests on one connection. */
+static void send_held(request_rec *r, ap_filter_t *filter, apr_bucket_brigade *held)
+{
+    ap_remove_output_filter(filter);
+    APR_BRIGADE_INSERT_TAIL(held, apr_bucket_flush_create(r->connection->bucket_alloc));
+    APR_BRIGADE_INSERT_TAIL(held, apr_bucket_eos_create(r->connection->bucket_alloc));
+    ap_pass_brigade(r->output_filters, held); /* a client that went away is no error */
+}
+
 static int run(request_rec *r)
 {
     hdpy_answer *answer = apr_pcalloc(r->pool, sizeof(*answer));
@@ -526,6 +593,10 @@ static int run(request_rec *r)
         ap_remove_output_filter(filter);
         return apache_document(r, answer->document);
     }
+    if (answer->held) {
+        send_held(r, filter, answer->held);
+        return OK;
+    }
     if (answer->begun) {
         close_if_cut_short(r, answer);
         return OK;
@@ -534,40 +605,46 @@ static int run(request_rec *r)
     return status == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : status;
 }
 
+static int no_directory(request_rec *r)
+{
+    if (errno == EACCES) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, errno, r,
+                      "HDPY0002: cannot enter the directory of %s; Apache's user needs the x "
+                      "permission on it and on the directories above", r->filename);
+        return HTTP_FORBIDDEN;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, errno, r, "HDPY0004: no directory for %s",
+                  r->filename ? r->filename : r->uri);
+    return HTTP_NOT_FOUND;
+}
+
 static int handler(request_rec *r)
 {
     const hdpy_dir_conf *conf;
     const char *directory, *interpreter;
-    int status;
 
     if (!r->handler || strcmp(r->handler, HDPY_HANDLER))
         return DECLINED;
 
     conf = ap_get_module_config(r->per_dir_config, &httpdapy_module);
-    directory = script_directory(r);
-    if (!directory) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, errno, r, "HDPY0004: no directory for %s",
-                      r->filename ? r->filename : r->uri);
-        return errno == EACCES ? HTTP_FORBIDDEN : HTTP_NOT_FOUND;
-    }
+    directory = enter_directory(r);
+    if (!directory)
+        return no_directory(r);
     if (!may_have_module(r, conf, directory)) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0005: no module for %s", r->filename);
         return HTTP_NOT_FOUND;
     }
     interpreter = interpreter_name(r, conf, directory);
-    if (!interpreter) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0006: the path of %s is too long",
+    if (!interpreter || strchr(directory, '\n')) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "HDPY0006: %s: the directory's path is too long, or has a line break in it",
                       r->filename);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    status = enter_directory(r, directory);
-    if (status != OK)
-        return status;
 
     apr_table_setn(r->notes, HDPY_NOTE_INTERPRETER, interpreter);
     apr_table_setn(r->notes, HDPY_NOTE_PROCESS, "");
-    apr_table_setn(r->subprocess_env, HDPY_ENV_DIRECTORY, directory);
-    apr_table_setn(r->subprocess_env, HDPY_ENV_OPTIONS, options_text(r, conf));
+    apr_table_setn(r->subprocess_env, HDPY_ENV_SETTINGS, settings_text(r, conf, directory));
     apr_table_setn(r->subprocess_env, HDPY_ENV_STAMP, stamp_text(r));
     return run(r);
 }

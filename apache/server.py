@@ -209,7 +209,7 @@ class Server:
         """Have Apache map *path*, decoded and beginning with "/", without running or sending it.
 
         Returns the status, 200 for a python-program, and for that the settings in force: lines of
-        interpreter, replicas and options.
+        interpreter and replicas, then what settings.parse() takes.
         """
         host = _reachable(self.settings.host)
         connection = http.client.HTTPConnection(host, self.port, timeout=10)

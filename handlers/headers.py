@@ -34,7 +34,9 @@ class Headers(MutableMapping[str, str]):
         return fields[0][1] if len(fields) == 1 else self[name]
 
     def __setitem__(self, name: str, value: str) -> None:
-        self._table[name.lower()] = [field(name, value)]
+        if not (name.isprintable() and value.isprintable()):
+            _check(name, value)
+        self._table[name.lower()] = [(name, value)]
 
     def __delitem__(self, name: str) -> None:
         del self._table[name.lower()]
@@ -57,18 +59,16 @@ class Headers(MutableMapping[str, str]):
 
     def add(self, name: str, value: str) -> None:
         """Append a header without replacing those of the same name (Set-Cookie)."""
-        self._table.setdefault(name.lower(), []).append(field(name, value))
+        _check(name, value)
+        self._table.setdefault(name.lower(), []).append((name, value))
 
     def fields(self) -> list[tuple[str, str]]:
         """All headers as (name, value) pairs, one per line of the message."""
         return [field for fields in self._table.values() for field in fields]
 
 
-def field(name: str, value: str) -> tuple[str, str]:
-    """One header; ValueError where a line break or NUL would make it another message."""
-    if name.isprintable() and value.isprintable():
-        return name, value
-    for text in (name, value):
+def _check(*texts: str) -> None:
+    """ValueError where a line break or NUL would make another message of a header."""
+    for text in texts:
         if "\n" in text or "\r" in text or "\0" in text:
-            raise ValueError(f"header {name!r}: a line break or NUL in {text!r}")
-    return name, value
+            raise ValueError(f"header {texts[0]!r}: a line break or NUL in {text!r}")

@@ -9,7 +9,8 @@ from _collections_abc import Mapping  # collections.abc costs a new interpreter 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
     from .headers import Headers
     from .request import Request
@@ -19,6 +20,23 @@ _FIXED = {
     "method": "GET|HEAD|POST",
     "server-software": "Apache",
 }
+
+
+class Lazy:
+    """An attribute of a handler that is made of its request when it is first asked for."""
+
+    def __init__(self, kind: Callable[[Request], object]) -> None:
+        self._kind = kind
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, handler: Any, owner: type) -> Any:
+        if handler is None:
+            return self
+        value = self._kind(handler.req)
+        handler.__dict__[self._name] = value  # and from now on it is found there
+        return value
 
 
 class ParameterBlock(Mapping[str, str]):

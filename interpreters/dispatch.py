@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..handlers.constants import REQ_ABORTED, REQ_NOACTION, REQ_PROCEED
 from ..handlers.errors import ClientGoneError, RequestError
-from ..handlers.nsapi import NSAPIRequest, ParameterBlock, Session
 from .urls import NoModuleError
 
 TYPE_CHECKING = False
@@ -32,16 +31,10 @@ class Dispatcher:
         try:
             module = self._module(request)
             try:
-                handler_class = module.RequestHandler
+                start = module.RequestHandler.for_request
             except AttributeError:
-                raise MissingHandlerError(
-                    f"{module.__file__} defines no class RequestHandler"
-                ) from None
-            handler = handler_class(
-                ParameterBlock(request), Session(request), NSAPIRequest(request)
-            )
-            handler.req = request
-            _conclude(request, handler.Handle())
+                raise MissingHandlerError(_missing(module)) from None
+            _conclude(request, start(request).Handle())
         except NoModuleError as error:
             request.apache_document(404, str(error))
         except RequestError as error:
@@ -53,28 +46,34 @@ class Dispatcher:
             _fail(request, error)
 
     def _module(self, request: ServedRequest) -> ModuleType:
-        options = request.settings
+        settings = request.settings
         search = self._search
-        filename, directory = request.filename, request.directory
-        source = search.source(filename, directory, options)
-        search.prepare(directory, options)
+        filename = request.filename
+        source = search.source(filename, settings)
+        search.prepare(settings)
         modules = self._modules
-        if options.autoreload:
+        if settings.autoreload:
             seen = request.stamp if source.path == filename else ""
             module = modules.current(source, seen)
         else:
             module = modules.loaded(source)
         if module is not None:
             return module
-        search.prepare_to_load(source, directory, options)
+        search.prepare_to_load(source, settings)
         try:
-            return modules.load(source, directory)
+            return modules.load(source, settings.directory)
         except NoModuleError:
-            search.forget(source)  # name.py may have become name/__init__.py
-            found = search.source(filename, directory, options)
+            search.forget(filename, settings)  # name.py may have become name/__init__.py
+            found = search.source(filename, settings)
             if found == source:
                 raise
-            return modules.load(found, directory)
+            return modules.load(found, settings.directory)
+
+
+def _missing(module: ModuleType) -> str:
+    if hasattr(module, "RequestHandler"):
+        return f"RequestHandler in {module.__file__} is no subclass of httpdapi.RequestHandler"
+    return f"{module.__file__} defines no class RequestHandler"
 
 
 def _conclude(request: ServedRequest, result: object) -> None:
@@ -112,12 +111,12 @@ def _fail(request: ServedRequest, error: BaseException) -> None:
 
     text = failures.describe(error, request.filename, request.directory)
     request.log(text)
-    options = request.settings
-    if not options.debug:
+    settings = request.settings
+    if not settings.debug:
         _give_up(request, 500, type(error).__name__)
         return
     html = failures.accepts_html(request.headers_in.get("Accept", ""))
-    shown = failures.page(error, request.filename, options) if html else text
+    shown = failures.page(error, request.filename, settings) if html else text
     body = shown.encode("utf-8", "backslashreplace")
     if request.started:  # the page goes on with its error
         with suppress(ClientGoneError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from .options import Options
+    from .settings import Settings
 
 _OURS = os.path.dirname(os.path.dirname(__file__))
 _CONTEXT_LINES = 4
@@ -46,7 +46,7 @@ def user_traceback(trace: TracebackType | None) -> TracebackType | None:
     return trace
 
 
-def page(error: BaseException, filename: str, options: Options) -> str:
+def page(error: BaseException, filename: str, settings: Settings) -> str:
     """The debug page: the traceback with the source around each frame, and the options."""
     notes = "".join(f"<p class=note>{escape(n)}</p>" for n in getattr(error, "__notes__", ()))
     return _PAGE.substitute(
@@ -56,8 +56,8 @@ def page(error: BaseException, filename: str, options: Options) -> str:
         notes=notes,
         frames="".join(_frames(error)),
         options="".join(
-            f"<tr><th>{escape(name)}<td>{escape(value)}<td>{escape(options.directories[name])}"
-            for name, value in options.values.items()
+            f"<tr><th>{escape(name)}<td>{escape(value)}<td>{escape(settings.set_in[name])}"
+            for name, value in settings.options.items()
         ),
     )
 

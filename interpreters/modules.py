@@ -173,14 +173,14 @@ class Modules:
 
         seen: stamp_text() of its own file, if Apache has looked at it for this request, or "".
         """
-        handler = self._handlers.get(source.key)
+        handler: _Handler | None = source.handler
         if handler is None or not self._valid(handler, seen):
             return None
         return handler.module
 
     def loaded(self, source: Source) -> ModuleType | None:
         """The module for *source* as it was loaded, or None; no file is looked at."""
-        handler = self._handlers.get(source.key)
+        handler: _Handler | None = source.handler
         return handler.module if handler is not None else None
 
     def load(self, source: Source, directory: str) -> ModuleType:
@@ -190,7 +190,7 @@ class Modules:
         Raises what the module's code raises, and NoModuleError when the module is gone.
         """
         with self._lock:
-            handler = self._handlers.get(source.key) or _Handler()
+            handler = source.handler = self._handlers.get(source.key) or _Handler()
             if self._valid(handler, "") and handler.module is not None:  # by another thread
                 return handler.module
             failure = handler.failure

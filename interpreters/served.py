@@ -3,15 +3,15 @@
 from typing import Protocol
 
 from ..handlers.request import Request
-from .options import Options
+from .settings import Settings
 
 
 class ServedRequest(Request, Protocol):
     """What dispatch sees of a request beyond what handlers see."""
 
     @property
-    def settings(self) -> Options:
-        """The options in force."""
+    def settings(self) -> Settings:
+        """The settings in force."""
 
     @property
     def stamp(self) -> str:

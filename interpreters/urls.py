@@ -7,6 +7,7 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 
 class NoModuleError(LookupError):
@@ -21,13 +22,15 @@ class Source:
     root: the directory that was searched; "" when sys.path is to be searched.
     """
 
-    __slots__ = ("key", "name", "path", "root")
+    __slots__ = ("handler", "key", "name", "path", "root")
 
     def __init__(self, name: str, path: str, root: str) -> None:
         self.name = name
         self.path = path
         self.root = root
         self.key = (name, path, root)
+        #: for interpreters/modules.py, to find what it has loaded
+        self.handler: Any = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Source) and self.key == other.key

@@ -11,17 +11,17 @@ import sys
 from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
 from .dispatch import Dispatcher
-from .link import ENV_DIRECTORY, ENV_OPTIONS, ENV_STAMP, HEADER_DOCUMENT
+from .link import ENV_SETTINGS, ENV_STAMP, HEADER_DOCUMENT
 from .modules import Modules
-from .options import parse
 from .search import Search
+from .settings import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, NoReturn
 
-    from .options import Options
+    from .settings import Settings
 
 _status_lines = {200: "200 OK", 302: "302 Found", 404: "404 Not Found"}
 _PRIVATE = ("wsgi.", "mod_wsgi.", "httpdapy.", "apache.")
@@ -63,9 +63,8 @@ class WSGIRequest:
         self._start_response = start_response
         self.headers_out = Headers()
         self.filename: str = environ["SCRIPT_FILENAME"]
-        self.directory = _path(environ[ENV_DIRECTORY])
         self.stamp: str = environ[ENV_STAMP]
-        self.settings: Options = parse(_path(environ[ENV_OPTIONS]))
+        self.settings: Settings = parse(_path(environ[ENV_SETTINGS]))
 
     # -- the request -----------------------------------------------------------------------------
 
@@ -98,8 +97,12 @@ class WSGIRequest:
         return _path(self.environ["mod_wsgi.application_group"])
 
     @property
+    def directory(self) -> str:
+        return self.settings.directory
+
+    @property
     def options(self) -> Mapping[str, str]:
-        return self.settings.values
+        return self.settings.options
 
     @property
     def user(self) -> str | None:

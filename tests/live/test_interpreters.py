@@ -98,7 +98,7 @@ def test_forged_headers_change_nothing(site: Site):
     forged = {
         name: value
         for name, value in {
-            "httpdapy.options": "colour\nblue\n",
+            "httpdapy.settings": "colour\nblue\n",
             "Httpdapy.Options": "debug",
             "httpdapy.interpreter": "forged",
             "HTTPDAPY_INTERPRETER": "forged",
@@ -121,9 +121,9 @@ def test_environment_set_in_htaccess_changes_nothing(site: Site):
     """SetEnv writes into the same table as the link, but earlier."""
     site.htaccess(
         "PythonOption colour red",
-        'SetEnv httpdapy.options "colour"',
+        'SetEnv httpdapy.settings "colour"',
         "SetEnv httpdapy.interpreter forged",
-        "SetEnv httpdapy.directory /etc",
+        "SetEnv httpdapy.stamp x",
     )
     site.handler("page.py", f"self.pb['colour'] + ' ' + {NAME} + ' ' + self.req.directory")
     assert site.text("page.py") == f"red {site.path} {site.path}"

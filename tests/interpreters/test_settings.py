@@ -1,24 +1,25 @@
-"""PythonOption settings, as the link hands them over."""
+"""Settings, as the link hands them over."""
 
 import pytest
 
-from httpdapy.interpreters.options import Options, is_on, parse
+from httpdapy.interpreters.settings import Settings, is_on, parse
 
 
 def lines(*options: tuple[str, str, str]) -> str:
-    return "\n".join(text for option in options for text in option)
+    return "\n".join(["/d", *(text for option in options for text in option)])
 
 
 def test_none():
-    options = parse("")
-    assert dict(options.values) == {} and (options.debug, options.autoreload) == (False, True)
+    options = parse("/d")
+    assert options.directory == "/d"
+    assert dict(options.options) == {} and (options.debug, options.autoreload) == (False, True)
     assert (options.rootpkg, options.handler, options.pythonpath) == ("", "", "")
 
 
 def test_values_and_their_directories():
     options = parse(lines(("Colour", "dark red", "/srv"), ("debug", "1", "")))
-    assert dict(options.values) == {"Colour": "dark red", "debug": "1"}
-    assert dict(options.directories) == {"Colour": "/srv", "debug": ""}
+    assert dict(options.options) == {"Colour": "dark red", "debug": "1"}
+    assert dict(options.set_in) == {"Colour": "/srv", "debug": ""}
     assert options.debug
     assert options.directory_of("colour") == "/srv" and options.directory_of("none") == ""
 
@@ -46,13 +47,13 @@ def test_same_text_same_object():
 
 
 def test_many_texts_do_not_pile_up():
-    from httpdapy.interpreters import options
+    from httpdapy.interpreters import settings
 
     for n in range(3000):
         parse(lines(("a", str(n), "")))
-    assert len(options._known) <= 1024
+    assert len(settings._known) <= 1024
 
 
 def test_damaged_text_is_noticed():
     with pytest.raises(ValueError):
-        Options("a\n1")
+        Settings("/d\na\n1")
