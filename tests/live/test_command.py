@@ -390,7 +390,8 @@ def test_config_for_a_system_apache(hello: Path, tmp_site: Path, stock_apache: P
             [*command, "-DFOREGROUND"], env=variables, start_new_session=True
         )
         try:
-            wait_for("Apache's answer", lambda: not port_is_free(port))
+            wait_for("Apache", lambda: process.poll() is not None or not port_is_free(port))
+            assert process.poll() is None, "Apache ended"
             answer = request(port, "GET", "/hello.py")
             assert (answer.status, answer.text) == (200, f"hello {process.pid}")
             assert request(port, "GET", "/.htaccess").status == 403

@@ -16,7 +16,6 @@ ServerRoot "{root}"
 PidFile "{root}/httpd.pid"
 DefaultRuntimeDir "{root}"
 ServerName localhost
-Define PORT {port}
 Listen 127.0.0.1:${{PORT}}
 {modules}
 {user}
@@ -37,6 +36,10 @@ Include "{root}/sections.conf"
 """
 
 
+class PortTakenError(Exception):
+    """Another process listens on the port that the kernel chose for us."""
+
+
 class Httpd:
     """A running Apache over *site*; *sections* is configuration that comes last."""
 
@@ -46,7 +49,7 @@ class Httpd:
         self._files = tempfile.TemporaryDirectory(prefix="httpdapy-test-")
         self.root = Path(self._files.name)
         self.root.chmod(0o755)
-        self.port = free_port("127.0.0.1", 0)
+        self.port = 0
         self.parts = installation.find()
         self.write(sections, mpm, entry)
         self.process: subprocess.Popen | None = None
@@ -66,7 +69,6 @@ class Httpd:
         text = _BASE.format(
             root=self.root,
             site=self.site,
-            port=self.port,
             modules="\n".join(lines),
             user=f"User {user}\nGroup {group}" if os.geteuid() == 0 else "",
             wsgi=self.parts.wsgi,
@@ -78,18 +80,29 @@ class Httpd:
         (self.root / "sections.conf").write_text(sections)
 
     def command(self, *arguments: str) -> list[str]:
-        return [str(self.parts.httpd), "-f", str(self.root / "httpd.conf"), *arguments]
+        port = f"Define PORT {self.port}"
+        return [str(self.parts.httpd), "-C", port, "-f", str(self.root / "httpd.conf"), *arguments]
 
     def __enter__(self) -> "Httpd":
-        self.process = subprocess.Popen(
-            self.command("-DFOREGROUND"), start_new_session=True, stderr=subprocess.PIPE
-        )
-        wait_for("Apache's answer", self._answers)
-        return self
+        for _ in range(5):
+            self.port = free_port("127.0.0.1", 0)
+            self.process = subprocess.Popen(
+                self.command("-DFOREGROUND"), start_new_session=True, stderr=subprocess.PIPE
+            )
+            try:
+                wait_for("Apache's answer", self._answers)
+            except PortTakenError:
+                continue  # by another process, before Apache had it
+            return self
+        raise AssertionError("every port was taken")
 
     def _answers(self) -> bool:
         assert self.process is not None and self.process.stderr is not None
-        assert self.process.poll() is None, self.process.stderr.read().decode()
+        if self.process.poll() is not None:
+            with self.process.stderr as stderr:
+                said = stderr.read().decode()
+            assert "could not bind" in said, said
+            raise PortTakenError
         try:
             self.get("")
         except OSError:
@@ -126,6 +139,7 @@ class Httpd:
 def configtest(site: Path, sections: str) -> tuple[int, str]:
     """Exit status and output of Apache's own check of a configuration."""
     httpd = Httpd(site, sections)
+    httpd.port = 8008  # only read
     done = subprocess.run(httpd.command("-t"), capture_output=True, text=True, check=False)
     httpd.remove()
     return done.returncode, done.stdout + done.stderr
