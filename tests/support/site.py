@@ -18,6 +18,8 @@ from httpdapy.apache import installation
 from httpdapy.apache.server import Server, ServerConfig
 
 _BAD = re.compile(r"\[\w+:(error|crit|alert|emerg)\]|Traceback|Fatal Python|exit signal|core dump")
+# Apache notes once that all workers were busy, which a slow machine makes of any test with threads.
+_BUSY = "AH00484"
 _DEADLINE_S = 15.0
 
 
@@ -78,7 +80,7 @@ class ErrorLog:
     def check(self) -> None:
         """Fail for trouble that no one expected, and for expectations that nothing met."""
         lines, expected = self.since_check(), self._expected
-        explained = [*expected, *self._allowed]
+        explained = [*expected, *self._allowed, _BUSY]
         self._checked, self._expected, self._allowed = len(self.lines), [], []
         unexplained = [
             line for line in lines if _BAD.search(line) and not any(e in line for e in explained)
