@@ -31,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(_explain(error))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # `httpdapy check | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def serve(arguments: argparse.Namespace) -> int:

@@ -5,15 +5,19 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 from pathlib import Path
 from typing import IO
+from urllib.request import urlopen
 
 import pytest
 from support.site import request, wait_for
+
+from httpdapy.apache.server import free_port
 
 HTTPDAPY = Path(sys.prefix) / "bin/httpdapy"
 HELLO = (
@@ -182,6 +186,26 @@ def test_options_for_mod_wsgi_express(hello: Path):
     assert "mod_wsgi-express: no such option: --no-such-option" in done.stderr
 
 
+def test_https(hello: Path, temporary: Path):
+    certificate = temporary / "server"
+    subprocess.run(
+        f"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost "
+        f"-keyout {certificate}.key -out {certificate}.crt".split(),
+        check=True,
+        capture_output=True,
+    )
+    port = free_port("127.0.0.1", 0)
+    options = ["--https-port", port, "--ssl-certificate", certificate, "--server-name", "localhost"]
+    with Serving(hello, "--port", 0, "--", *options) as serving:
+        context = ssl.create_default_context(cafile=f"{certificate}.crt")
+        with urlopen(f"https://localhost:{port}/hello.py", context=context) as answer:
+            assert answer.read().startswith(b"hello ")
+        serving.process.terminate()
+        assert serving.process.wait(15) == 0
+    for suffix in (".key", ".crt"):
+        certificate.with_suffix(suffix).unlink()
+
+
 def test_index_and_htaccess(hello: Path):
     (hello / "d").mkdir()
     (hello / "d/index.py").write_text(HELLO)
@@ -331,6 +355,13 @@ def test_check_finds_what_is_wrong(hello: Path):
     assert any("page.py is not handed to Python" in line for line in problems)
     assert any("closed/page.py cannot be read" in line and "chmod o+r" in line for line in problems)
     assert "To put right: 3." in done.stdout
+
+
+def test_check_into_a_closed_pipe(hello: Path):
+    done = subprocess.run(
+        ["sh", "-c", f"{HTTPDAPY} check {hello} | true"], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
 
 
 def test_check_missing_directory(tmp_site: Path):

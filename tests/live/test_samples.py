@@ -50,3 +50,22 @@ def test_form_page(samples: TestServer):
 def test_words_and_stream(samples: TestServer):
     assert "relative names start at the script" in get(samples, "/words.py")
     assert get(samples, "/stream.py").endswith("Lift-off\n")
+
+
+def test_readme_examples(samples: TestServer):
+    """The handler and the .htaccess file that the README shows do what it says."""
+    readme = (SAMPLES.parent / "README.md").read_text()
+    handler, htaccess = (
+        re.search(rf"```{language}\n(.*?)```", readme, re.DOTALL)[1]
+        for language in ("python", "apache")
+    )
+    directory = samples.root / "readme"
+    directory.mkdir()
+    (directory / "hello.py").write_text(handler)
+    (directory / "report.py").write_text(
+        handler.replace('f"Hello, {name}!\\n"', 'repr((self.pb["colour"], self.req.interpreter))')
+    )
+    (directory / ".htaccess").write_text(htaccess)
+    assert get(samples, "/readme/hello.py") == "Hello, World!\n"
+    assert get(samples, "/readme/hello.py?name=you") == "Hello, you!\n"
+    assert get(samples, "/readme/report.py") == "('red', '')"
