@@ -36,7 +36,7 @@ clean:
 	rm -rf .venv .venv-* .typing build .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.ready: setup/packages.sh setup/python.sh setup/environment.sh setup/requirements.txt setup/apache.txt
+$(VENV)/.ready: $(wildcard setup/*.sh) setup/requirements.txt setup/requirements-build.txt setup/requirements-apache.txt
 	@setup/packages.sh && setup/environment.sh $(VENV) && touch $@
 
 $(VENV)/.test-ready: $(VENV)/.ready setup/requirements-test.txt

@@ -14,13 +14,15 @@ if [ ! -x "$venv/bin/python" ] || [ "${PYTHON:-}" != "$(cat "$venv/.python" 2>/d
     echo "${PYTHON:-}" >"$venv/.python"
 fi
 pip="$venv/bin/python -m pip --disable-pip-version-check"
+# mod_wsgi is compiled with what the environment has, so that it finds an Apache from PyPI there
+$pip install -q -r setup/requirements-build.txt
 if ! command -v apxs >/dev/null && ! command -v apxs2 >/dev/null &&
     [ ! -x "$venv/bin/mod_wsgi-apxs" ]; then
     echo "Building Apache from PyPI's mod_wsgi-httpd: about three minutes, once" >&2
-    $pip install -q --use-pep517 -r setup/apache.txt
+    $pip install -q --no-build-isolation -r setup/requirements-apache.txt
 fi
 echo "Installing pinned packages into $venv (mod_wsgi is compiled: half a minute)" >&2
-$pip install -q --use-pep517 -r setup/requirements.txt
+$pip install -q --no-build-isolation -r setup/requirements.txt
 
 # `import httpdapy` finds the checkout, in Python, in Apache and for type checkers: a plain path, since
 # the hook of an editable install would cost every new interpreter milliseconds.
