@@ -25,6 +25,7 @@ Requests in progress hold the old modules and finish on them.
 from __future__ import annotations
 
 import builtins
+import gc
 import importlib
 import importlib.util
 import os
@@ -38,109 +39,18 @@ from importlib.machinery import (
     ModuleSpec,
     SourceFileLoader,
 )
-from types import FunctionType, ModuleType
+from types import ModuleType
 
+from .imports import imported_names, is_library
+from .records import Failure, Handler, Seed, SiteModule, Transaction
+from .stamps import stamp, stamp_text, unchanged
 from .urls import NoModuleError, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
-    from typing import Any
-
-    Stamp = tuple[int, int, int]
-
-#: How long a failed load is remembered while no file changes: its cause may lie elsewhere.
-RETRY_SECONDS = 1.0
 
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast into every interpreter
-
-
-def stamp(path: str) -> Stamp | None:
-    """What changes when a file does: mtime in ns, size in bytes, inode.  None without a file."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def stamp_text(known: Stamp | None) -> str:
-    """A stamp as the link writes it, whose times are in microseconds."""
-    return f"{known[0] // 1000} {known[1]} {known[2]}" if known is not None else "none"
-
-
-class SiteModule:
-    """One loaded file of the site."""
-
-    __slots__ = ("imports", "loaded", "module", "names", "path", "reloaded", "spec", "stamp")
-
-    def __init__(self, path: str, read: Stamp | None, spec: ModuleSpec, module: ModuleType) -> None:
-        self.path = path
-        #: taken before the file was read
-        self.stamp = read
-        self.spec = spec
-        self.module = module
-        #: every name in sys.modules
-        self.names = {spec.name}
-        #: absolute names in its import statements
-        self.imports: frozenset[str] = frozenset()
-        #: number of the transaction that loaded it, and the same if that replaced another, else 0
-        self.loaded = 0
-        self.reloaded = 0
-
-
-class _Seed:
-    """What an old module leaves to the one that replaces it in *transaction*."""
-
-    __slots__ = ("names", "transaction", "values")
-
-    def __init__(self, old: SiteModule, transaction: int) -> None:
-        self.values = _seed_values(old.module)
-        self.names = old.names
-        self.transaction = transaction
-
-
-class _Failure:
-    """A load that failed: the error, and the files that it read as they were."""
-
-    __slots__ = ("error", "retry_at", "stamps", "traceback")
-
-    def __init__(self, error: BaseException, stamps: dict[str, Stamp | None]) -> None:
-        self.error = error
-        self.traceback: TracebackType | None = error.__traceback__
-        self.stamps = stamps
-        self.retry_at = time.monotonic() + RETRY_SECONDS
-
-
-class _Handler:
-    """A handler's module and all that it stands on, as checked by each request."""
-
-    __slots__ = ("failure", "module", "record", "seen", "version", "watched")
-
-    def __init__(self) -> None:
-        self.record: SiteModule | None = None
-        self.module: ModuleType | None = None
-        #: (path, stamp) of the module and then of the modules it imports, directly or not
-        self.watched: tuple[tuple[str, Stamp | None], ...] = ()
-        #: stamp_text() of the module's own file
-        self.seen = ""
-        #: Modules.version for which watched was worked out
-        self.version = -1
-        self.failure: _Failure | None = None
-
-
-class _Transaction:
-    """One load of a handler, by one thread."""
-
-    def __init__(self, number: int, directory: str) -> None:
-        self.thread = get_ident()
-        self.number = number
-        self.directory = directory
-        self.read: dict[str, Stamp | None] = {directory: stamp(directory)}
-        self.loaded: list[SiteModule] = []
-        self.removed: list[SiteModule] = []
-        self.attributes: list[tuple[ModuleType, str, object]] = []
 
 
 class Modules:
@@ -148,17 +58,17 @@ class Modules:
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._transaction: _Transaction | None = None
+        self._transaction: Transaction | None = None
         self._transactions = 0
         #: grows with each module loaded, so that handlers notice late imports
         self.version = 0
         #: by Source.key
-        self._handlers: dict[tuple[str, str, str], _Handler] = {}
+        self._handlers: dict[tuple[str, str, str], Handler] = {}
         self._by_path: dict[str, SiteModule] = {}
         self._by_name: dict[str, SiteModule] = {}
         self._executing: dict[tuple[int, str], SiteModule] = {}
         #: by path
-        self._seeds: dict[str, _Seed] = {}
+        self._seeds: dict[str, Seed] = {}
         self._finders: list[FileFinder] = []
 
     def install(self) -> None:
@@ -173,14 +83,14 @@ class Modules:
 
         seen: stamp_text() of its own file, if Apache has looked at it for this request, or "".
         """
-        handler: _Handler | None = source.handler
+        handler: Handler | None = source.handler
         if handler is None or not self._valid(handler, seen):
             return None
         return handler.module
 
     def loaded(self, source: Source) -> ModuleType | None:
         """The module for *source* as it was loaded, or None; no file is looked at."""
-        handler: _Handler | None = source.handler
+        handler: Handler | None = source.handler
         return handler.module if handler is not None else None
 
     def load(self, source: Source, directory: str) -> ModuleType:
@@ -190,12 +100,12 @@ class Modules:
         Raises what the module's code raises, and NoModuleError when the module is gone.
         """
         with self._lock:
-            handler = source.handler = self._handlers.get(source.key) or _Handler()
+            handler = source.handler = self._handlers.get(source.key) or Handler()
             if self._valid(handler, "") and handler.module is not None:  # by another thread
                 return handler.module
             failure = handler.failure
             if failure is not None:
-                if time.monotonic() < failure.retry_at and _unchanged(failure.stamps):
+                if time.monotonic() < failure.retry_at and unchanged(failure.stamps):
                     raise failure.error.with_traceback(failure.traceback)
                 handler.failure = None
             try:
@@ -210,7 +120,7 @@ class Modules:
             self._handlers[source.key] = handler
             return module
 
-    def _valid(self, handler: _Handler, seen: str) -> bool:
+    def _valid(self, handler: Handler, seen: str) -> bool:
         record = handler.record
         if record is None or handler.failure is not None:
             return False
@@ -267,9 +177,9 @@ class Modules:
 
     # -- the transaction -------------------------------------------------------------------------
 
-    def _load(self, source: Source, handler: _Handler, directory: str) -> ModuleType:
+    def _load(self, source: Source, handler: Handler, directory: str) -> ModuleType:
         self._transactions += 1
-        transaction = _Transaction(self._transactions, directory)
+        transaction = Transaction(self._transactions, directory)
         outer, self._transaction = self._transaction, transaction
         try:
             path = handler.record.path if handler.record is not None else source.path
@@ -285,16 +195,20 @@ class Modules:
         except BaseException as error:
             self._roll_back(transaction)
             transaction.read[source.path] = stamp(source.path)
-            handler.failure = _Failure(error, transaction.read)
+            handler.failure = Failure(error, transaction.read)
             raise
         finally:
             self._transaction = outer
+            # who looked meanwhile saw modules missing, and has to look again
+            self.version += 1
+        if transaction.removed:
+            gc.collect()  # old modules are cycles, and what they cached may be large
         handler.version = -1
         handler.record = record
         handler.module = module
         return module
 
-    def _remove_stale(self, old: SiteModule, transaction: _Transaction) -> None:
+    def _remove_stale(self, old: SiteModule, transaction: Transaction) -> None:
         modules = self._closure(old)
         changed = []
         for module in modules:
@@ -303,7 +217,7 @@ class Modules:
                 changed.append(module)
         for module in self._stale(modules, changed):
             transaction.removed.append(module)
-            self._seeds[module.path] = _Seed(module, transaction.number)
+            self._seeds[module.path] = Seed(module, transaction.number)
             self._by_path.pop(module.path, None)
             for name in module.names:
                 self._by_name.pop(name, None)
@@ -312,7 +226,7 @@ class Modules:
                 self._unbind(name, module.module, transaction)
 
     @staticmethod
-    def _unbind(name: str, module: ModuleType, transaction: _Transaction) -> None:
+    def _unbind(name: str, module: ModuleType, transaction: Transaction) -> None:
         """Take a submodule from its package, where ``from package import it`` would find it."""
         parent_name, _, child = name.rpartition(".")
         parent = sys.modules.get(parent_name)
@@ -320,7 +234,7 @@ class Modules:
             transaction.attributes.append((parent, child, module))
             delattr(parent, child)
 
-    def _roll_back(self, transaction: _Transaction) -> None:
+    def _roll_back(self, transaction: Transaction) -> None:
         for module in transaction.loaded:
             self._by_path.pop(module.path, None)
             for name in module.names:
@@ -384,7 +298,7 @@ class Modules:
     # -- what the loader calls -------------------------------------------------------------------
 
     def _path_hook(self, path: str) -> FileFinder:
-        if not os.path.isdir(path) or _is_library(path):
+        if not os.path.isdir(path) or is_library(path):
             raise ImportError("not the site's", path=path)
         finder = FileFinder(
             path,
@@ -427,7 +341,7 @@ class Modules:
             with open(path, "rb") as file:
                 source = file.read()
             tree = builtins.compile(source, path, "exec", _ONLY_AST, dont_inherit=True)
-            record.imports = frozenset(_imported_names(tree, spec.parent or ""))
+            record.imports = frozenset(imported_names(tree, spec.parent or ""))
             self._refuse_mixing(record)
             _bind_submodules(module)
             code = builtins.compile(tree, path, "exec", dont_inherit=True)
@@ -485,10 +399,6 @@ class SiteLoader(SourceFileLoader):
             self._modules.execute(module, spec, self.path)
 
 
-def _unchanged(stamps: dict[str, Stamp | None]) -> bool:
-    return all(stamp(path) == known for path, known in stamps.items())
-
-
 def _unique_name(path: str) -> str:
     """A module name that only this file has; without dots, which would make it a submodule."""
     directory, _, base = path.rpartition("/")
@@ -498,17 +408,6 @@ def _unique_name(path: str) -> str:
     return f"{name}@{directory}".replace("%", "%25").replace(".", "%2E")
 
 
-def _seed_values(module: ModuleType) -> dict[str, Any]:
-    """What a reloaded module starts with: the old one's values, but not its old code."""
-    return {
-        name: value
-        for name, value in list(module.__dict__.items())
-        if not (name.startswith("__") and name.endswith("__"))
-        and not isinstance(value, ModuleType)
-        and not (isinstance(value, (type, FunctionType)) and value.__module__ == module.__name__)
-    }
-
-
 def _bind_submodules(package: ModuleType) -> None:
     """Give a package that is loaded anew the submodules that stay: importing binds a submodule to
     its package only when it loads it."""
@@ -516,55 +415,6 @@ def _bind_submodules(package: ModuleType) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith(prefix) and "." not in name[len(prefix) :]:
             setattr(package, name[len(prefix) :], module)
-
-
-def _imported_names(tree: Any, package: str) -> Iterator[str]:
-    """The absolute names of the modules that a source's import statements may import."""
-    nodes = [tree]
-    while nodes:
-        node = nodes.pop()
-        kind = type(node).__name__
-        if kind == "Import":
-            for alias in node.names:
-                yield from _and_parents(alias.name)
-        elif kind == "ImportFrom":
-            base = node.module or ""
-            if node.level:
-                parents = package.split(".")
-                parents = parents[: len(parents) - (node.level - 1)]
-                base = ".".join([*parents, base] if base else parents)
-            if base:
-                yield from _and_parents(base)
-                for alias in node.names:
-                    yield f"{base}.{alias.name}"
-        elif hasattr(node, "_fields"):
-            for field in node._fields:
-                value = getattr(node, field, None)
-                if isinstance(value, list):
-                    nodes.extend(value)
-                elif hasattr(value, "_fields"):
-                    nodes.append(value)
-
-
-def _and_parents(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    for n in range(1, len(parts) + 1):
-        yield ".".join(parts[:n])
-
-
-_STDLIB = os.path.dirname(os.__file__)
-_OURS = os.path.dirname(os.path.dirname(__file__))
-
-
-def _is_library(path: str) -> bool:
-    """Whether the modules in *path* are the standard library's, installed ones, or our own."""
-    inside = f"{path}/"
-    return (
-        "/site-packages/" in inside
-        or "/dist-packages/" in inside
-        or inside.startswith((f"{_STDLIB}/", f"{_OURS}/"))
-        or path == os.path.dirname(_OURS)
-    )
 
 
 def _mixed(name: str, wanted: str, taken: str) -> str:

@@ -5,17 +5,14 @@ cd "$(dirname "$0")/.."
 venv=$1 target=$2
 PATH=$PATH:/usr/sbin:/sbin
 
-if [ -x "$venv/bin/mod_wsgi-apxs" ]; then
-    packages=$("$venv/bin/python" -c 'import mod_wsgi_packages.httpd as h; print(h.__path__[0])')
-    includes="-I$packages/include"
-else
-    apxs=$(command -v apxs || command -v apxs2) || {
-        echo "apxs is missing; install apache2-dev, then make again" >&2; exit 2; }
-    apr=$("$apxs" -q APR_CONFIG)
-    includes="-I$("$apxs" -q INCLUDEDIR) $("$apr" --includes) $("$apr" --cppflags)"
-fi
+apxs=$venv/bin/mod_wsgi-apxs
+[ -x "$apxs" ] || apxs=$(command -v apxs || command -v apxs2) || {
+    echo "apxs is missing; install apache2-dev, then make again" >&2
+    exit 2
+}
+includes="-I$("$apxs" -q INCLUDEDIR) $("$apxs" -q EXTRA_INCLUDES)"
 mkdir -p "$(dirname "$target")"
 ${CC:-cc} -shared -fPIC -std=c11 -D_GNU_SOURCE -O2 -g ${CFLAGS:-} \
     -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
-    $includes -o "$target.new" apache/mod_httpdapy.c apache/naming.c
+    $includes -o "$target.new" apache/mod_httpdapy.c apache/answer.c apache/naming.c
 mv "$target.new" "$target"

@@ -10,8 +10,8 @@ import pytest
 PRELUDE = """
 import os, sys, time
 from pathlib import Path
-from httpdapy.interpreters.modules import *
-from httpdapy.interpreters.modules import _imported_names, _unique_name
+from httpdapy.interpreters.imports import imported_names
+from httpdapy.interpreters.modules import Modules, _unique_name
 from httpdapy.interpreters.urls import NoModuleError, Source, find
 root = os.getcwd()
 sys.path.insert(0, root)
@@ -153,7 +153,7 @@ def test_unique_names(run):
     """)
 
 
-def test_imported_names(run):
+def testimported_names(run):
     run("""
     source = '''
 import a.b, c as d
@@ -171,7 +171,7 @@ except ImportError:
     pass
 '''
     tree = compile(source, "x", "exec", 0x400)
-    names = set(_imported_names(tree, "p.q"))
+    names = set(imported_names(tree, "p.q"))
     for name in "a a.b c e e.f e.f.g e.f.h p.q.i p.q.j p.q.j.k p.l p.l.m".split():
         assert name in names, name
     assert {"lazy", "deep", "deep.er", "tried"} <= names
