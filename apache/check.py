@@ -66,7 +66,13 @@ class _Checker:
         self._line("GIL", "one per interpreter" if own else "shared by all interpreters")
 
     def _apache(self, parts: Installation, user: str) -> None:
-        printed = subprocess.run([parts.httpd, "-v"], capture_output=True, text=True, check=False)
+        printed = subprocess.run(
+            [parts.httpd, "-v"],
+            env=parts.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         version = re.search(r"Apache/(\S+)", printed.stdout)
         self._line("Apache", f"{version[1] if version else 'unknown'}, {parts.httpd}, as {user}")
         mpms = [m for m in ("event", "worker", "prefork") if _has(parts, f"mpm_{m}")]

@@ -22,6 +22,12 @@ class Installation:
     link: Path  #: mod_httpdapy.so
     entry: Path  #: the script that mod_wsgi runs
     home: Path  #: the virtual environment
+    libraries: str  #: directory of Apache's own libraries, "" when the system has them
+
+    def environment(self) -> dict[str, str]:
+        """Our environment, as httpd needs it."""
+        needed = {"LD_LIBRARY_PATH": self.libraries} if self.libraries else {}
+        return {**os.environ, **needed}
 
 
 def find() -> Installation:
@@ -44,6 +50,7 @@ def find() -> Installation:
         link=Path(sys.prefix) / "lib" / "mod_httpdapy.so",
         entry=Path(__file__).resolve().parent / "entry.wsgi",
         home=Path(sys.prefix),
+        libraries=apxs_config.SHLIBPATH,
     )
     for path in (parts.modules, parts.wsgi, parts.link, parts.entry):
         if not path.exists():

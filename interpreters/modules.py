@@ -49,6 +49,7 @@ from .urls import NoModuleError, Source
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast into every interpreter
 
@@ -340,7 +341,7 @@ class Modules:
         try:
             with open(path, "rb") as file:
                 source = file.read()
-            tree = builtins.compile(source, path, "exec", _ONLY_AST, dont_inherit=True)
+            tree = _parse(source, path)
             record.imports = frozenset(imported_names(tree, spec.parent or ""))
             self._refuse_mixing(record)
             _bind_submodules(module)
@@ -406,6 +407,20 @@ def _unique_name(path: str) -> str:
     if name == "__init__":
         directory, _, name = directory.rpartition("/")
     return f"{name}@{directory}".replace("%", "%25").replace(".", "%2E")
+
+
+def _parse(source: bytes, path: str) -> Any:
+    """The syntax tree of a source.
+
+    Tried again because CPython before 3.11.5 fails with SystemError when another thread of the
+    interpreter parses at the same time (python/cpython#106905).
+    """
+    for _ in range(5):
+        try:
+            return builtins.compile(source, path, "exec", _ONLY_AST, dont_inherit=True)
+        except SystemError:
+            continue
+    return builtins.compile(source, path, "exec", _ONLY_AST, dont_inherit=True)
 
 
 def _bind_submodules(package: ModuleType) -> None:

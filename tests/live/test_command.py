@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 from support.site import request, wait_for
 
+from httpdapy.apache import installation
 from httpdapy.apache.server import free_port
 
 HTTPDAPY = Path(sys.prefix) / "bin/httpdapy"
@@ -186,6 +187,10 @@ def test_options_for_mod_wsgi_express(hello: Path):
     assert "mod_wsgi-express: no such option: --no-such-option" in done.stderr
 
 
+@pytest.mark.skipif(
+    not (installation.find().modules / "mod_ssl.so").exists(),
+    reason="this Apache was built without mod_ssl, as the one from PyPI can be",
+)
 def test_https(hello: Path, temporary: Path):
     certificate = temporary / "server"
     subprocess.run(
@@ -387,6 +392,9 @@ def stock_apache(tmp_path_factory) -> Path:
     return etc
 
 
+@pytest.mark.skipif(
+    not Path("/usr/sbin/apache2").exists(), reason="there is no Apache of a Debian system here"
+)
 def test_config_for_a_system_apache(hello: Path, tmp_site: Path, stock_apache: Path):
     (hello / ".htaccess").write_text("PythonOption a 1\n")
     printed = run("config", hello)

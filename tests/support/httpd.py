@@ -87,7 +87,10 @@ class Httpd:
         for _ in range(5):
             self.port = free_port("127.0.0.1", 0)
             self.process = subprocess.Popen(
-                self.command("-DFOREGROUND"), start_new_session=True, stderr=subprocess.PIPE
+                self.command("-DFOREGROUND"),
+                env=self.parts.environment(),
+                start_new_session=True,
+                stderr=subprocess.PIPE,
             )
             try:
                 wait_for("Apache's answer", self._answers)
@@ -140,6 +143,12 @@ def configtest(site: Path, sections: str) -> tuple[int, str]:
     """Exit status and output of Apache's own check of a configuration."""
     httpd = Httpd(site, sections)
     httpd.port = 8008  # only read
-    done = subprocess.run(httpd.command("-t"), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        httpd.command("-t"),
+        env=httpd.parts.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     httpd.remove()
     return done.returncode, done.stdout + done.stderr
