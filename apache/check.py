@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -13,9 +12,8 @@ from . import installation
 from .errors import ConfigError, ServerError
 from .installation import Installation
 from .permissions import first_unreadable, remedy, serving_user
-from .server import Server, ServerConfig
+from .server import Server, ServerConfig, directories
 
-_MAX_DIRECTORIES = 1000
 _UNSHARE = "import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare(0x200) != 0)"
 
 
@@ -97,7 +95,7 @@ class _Checker:
         return blocked is None
 
     def _files(self, site: Path, user: str, group: str) -> None:
-        files = [p for d in _directories(site) for p in d.iterdir() if _is_ours(p)]
+        files = [p for d in directories(site) for p in d.iterdir() if _is_ours(p)]
         while files:  # one at a time, since the first is all that a test finds
             blocked = first_unreadable(files, user)
             if blocked is None:
@@ -111,7 +109,7 @@ class _Checker:
             with Server(parts, settings) as server:
                 for file, reason in server.broken_htaccess():
                     self._problem(f"{file}: {reason or 'Apache does not accept it'}; correct it")
-                for directory in _directories(site):
+                for directory in directories(site):
                     self._directory(server, site, directory)
         except (ConfigError, ServerError) as error:
             self._problem(str(error))
@@ -150,12 +148,3 @@ def _has(parts: Installation, module: str) -> bool:
 
 def _is_ours(path: Path) -> bool:
     return path.suffix == ".py" or path.name == ".htaccess"
-
-
-def _directories(site: Path) -> Iterator[Path]:
-    """The site's directories, itself first, without hidden ones and bytecode."""
-    for found, (root, names, _) in enumerate(os.walk(site), 1):
-        names[:] = sorted(n for n in names if not n.startswith(".") and n != "__pycache__")
-        yield Path(root)
-        if found == _MAX_DIRECTORIES:
-            return

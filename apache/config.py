@@ -10,6 +10,14 @@ from .installation import Installation
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "conf"
 
+#: Default of DirectoryIndex.
+INDEX = "index.py index.html"
+#: Default of AllowOverride: what .htaccess files may set.  Options that run programs are left out.
+OVERRIDE = (
+    "FileInfo AuthConfig Limit "
+    "Indexes Options=Indexes,MultiViews,FollowSymLinks,SymLinksIfOwnerMatch"
+)
+
 #: What .htaccess files of the wild rely on; loaded where Apache has it.
 _USUAL_MODULES = (
     "auth_basic",
@@ -35,17 +43,23 @@ def link(parts: Installation) -> str:
     )
 
 
-def directory(path: Path, *, options: dict[str, str]) -> str:
-    """The block for a directory of handlers, with PythonOption lines for *options*."""
-    lines = "".join(f"    PythonOption {name} {value}\n" for name, value in options.items())
-    return _render("directory", directory=_path(path), options=lines)
-
-
-def local(
-    parts: Installation, path: Path, *, options: dict[str, str], token: str, logs: bool
+def directory(
+    path: Path, *, options: dict[str, str], index: str = INDEX, override: str = OVERRIDE
 ) -> str:
+    """The block for a directory of handlers, with PythonOption lines for *options*.
+
+    index, override: values of DirectoryIndex and AllowOverride.
+    """
+    lines = "".join(f"    PythonOption {name} {value}\n" for name, value in options.items())
+    return _render(
+        "directory", directory=_path(path), options=lines, index=index, override=override
+    )
+
+
+def local(parts: Installation, site: str, *, token: str, logs: bool) -> str:
     """What a local server needs beside what mod_wsgi-express writes.
 
+    site: the block that directory() gives for it.
     token: secret with which the server's owner asks what is in force.
     logs: write the access log to stdout and the error log to stderr.
     """
@@ -57,7 +71,7 @@ def local(
             modules="".join(_load_module(parts, name) for name in modules),
             token=token,
         ),
-        directory(path, options=options),
+        site,
     ]
     if logs:
         blocks.append(_render("logs", token=token))

@@ -28,6 +28,9 @@ from .errors import ConfigError, ServerError
 from .installation import Installation
 from .permissions import first_unreadable, remedy, serving_user
 
+#: How many directories of a site are looked at before it is served.
+MAX_DIRECTORIES = 1000
+
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 10.0
 _PORT_TRIES = 5
@@ -120,15 +123,15 @@ class Server:
         self._root.chmod(0o755)  # for Apache's user
         include = self._root / "httpdapy.conf"
         options = _write_server_root(self._express_arguments(self._root, include))
-        include.write_text(
-            config.local(
-                self._parts,
-                self.settings.directory,
-                options=self.settings.options,
-                token=self._token,
-                logs=Path(options["log_directory"]) == self._root,
-            )
+        overrides = options["allow_override"]
+        site = config.directory(
+            self.settings.directory,
+            options=self.settings.options,
+            index=options["directory_index"] or config.INDEX,
+            override=config.OVERRIDE if overrides == "None" else overrides,
         )
+        logs = Path(options["log_directory"]) == self._root
+        include.write_text(config.local(self._parts, site, token=self._token, logs=logs))
         _check_readable(self._parts, self.settings.directory, options["user"], options["group"])
         self._process = subprocess.Popen(
             [self._root / "apachectl", "start", "-DFOREGROUND"],
@@ -225,9 +228,12 @@ class Server:
             return response.status, text if is_report else None
 
     def broken_htaccess(self) -> Iterator[tuple[Path, str]]:
-        """Each .htaccess file of the site that Apache does not accept, and its reason."""
+        """Each .htaccess file that Apache does not accept, of directories(), and its reason."""
         site = self.settings.directory
-        for file in sorted(site.rglob(".htaccess")):
+        for directory in directories(site):
+            file = directory / ".htaccess"
+            if not file.is_file():
+                continue
             status, _ = self.ask(f"/{file.relative_to(site)}")
             if status == 500:
                 reason = self.log_line_with(f"{file}: ")
@@ -276,6 +282,16 @@ class Server:
         for reader in self._log_readers:
             reader.join(_STOP_TIMEOUT_S)
         self._log_readers = []
+
+
+def directories(site: Path) -> Iterator[Path]:
+    """The site's directories, itself first, without hidden ones and bytecode; not more than
+    MAX_DIRECTORIES, for a site may be a whole disk."""
+    for found, (root, names, _) in enumerate(os.walk(site), 1):
+        names[:] = sorted(n for n in names if not n.startswith(".") and n != "__pycache__")
+        yield Path(root)
+        if found == MAX_DIRECTORIES:
+            return
 
 
 def free_port(host: str, port: int) -> int:

@@ -182,6 +182,11 @@ def test_options_for_mod_wsgi_express(hello: Path):
         hello, "--port", 0, "--", "--server-status", "--setenv", "COLOUR", "red"
     ) as serving:
         assert "Apache Server Status" in serving.get("/server-status").text
+    (hello / "start.py").write_text(HELLO)
+    (hello / ".htaccess").write_text("PythonOption a 1\n")
+    options = ["--directory-index", "start.py", "--directory-listing", "--allow-override", "None"]
+    with Serving(hello, "--port", 0, "--", *options) as serving:
+        assert serving.get("/").text.startswith("hello")
     done = run("serve", hello, "--port", 0, "--", "--no-such-option")
     assert done.returncode == 2
     assert "mod_wsgi-express: no such option: --no-such-option" in done.stderr
