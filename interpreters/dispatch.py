@@ -27,23 +27,21 @@ class Dispatcher:
         self._search = search
 
     def answer(self, request: ServedRequest) -> None:
-        """Run the request's handler and leave its answer in *request*.  Raises nothing."""
+        """Run the request's handler and leave its answer in *request*."""
         try:
-            module = self._module(request)
-            try:
-                start = module.RequestHandler.for_request
-            except AttributeError:
-                raise MissingHandlerError(_missing(module)) from None
-            _conclude(request, start(request).Handle())
-        except NoModuleError as error:
-            request.apache_document(404, str(error))
-        except RequestError as error:
-            _refuse(request, error)
-        except ClientGoneError as error:
-            if not request.started:
-                request.apache_document(400, str(error))
+            self._run(request)
+            request.begin()
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, ends here
-            _fail(request, error)
+            _answer_error(request, error)
+            request.begin()
+
+    def _run(self, request: ServedRequest) -> None:
+        module = self._module(request)
+        try:
+            start = module.RequestHandler.for_request
+        except AttributeError:
+            raise MissingHandlerError(_missing(module)) from None
+        _conclude(request, start(request).Handle())
 
     def _module(self, request: ServedRequest) -> ModuleType:
         settings = request.settings
@@ -91,9 +89,17 @@ def _conclude(request: ServedRequest, result: object) -> None:
         _give_up(request, 500, message)
 
 
-def _refuse(request: ServedRequest, error: RequestError) -> None:
-    request.log(f"{request.filename}: {error.status}: {error}")
-    _give_up(request, error.status, str(error))
+def _answer_error(request: ServedRequest, error: BaseException) -> None:
+    if isinstance(error, NoModuleError):
+        request.apache_document(404, str(error))
+    elif isinstance(error, RequestError):
+        request.log(f"{request.filename}: {error.status}: {error}")
+        _give_up(request, error.status, str(error))
+    elif isinstance(error, ClientGoneError):
+        if not request.started:
+            request.apache_document(400, str(error))
+    else:
+        _fail(request, error)
 
 
 def _give_up(request: ServedRequest, status: int, reason: str) -> None:
@@ -112,6 +118,8 @@ def _fail(request: ServedRequest, error: BaseException) -> None:
     text = failures.describe(error, request.filename, request.directory)
     request.log(text)
     settings = request.settings
+    if not request.started:
+        request.headers_out.clear()
     if not settings.debug:
         _give_up(request, 500, type(error).__name__)
         return
@@ -123,7 +131,6 @@ def _fail(request: ServedRequest, error: BaseException) -> None:
             request.write(body)
         return
     request.status = 500
-    request.headers_out.clear()
     kind = "text/html" if html else "text/plain"
     request.headers_out["Content-Type"] = f"{kind}; charset=utf-8"
     request.finish(body)

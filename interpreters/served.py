@@ -24,5 +24,9 @@ class ServedRequest(Request, Protocol):
     def apache_document(self, status: int, reason: str) -> None:
         """Have Apache make the answer: its document for *status*; *reason* is for its log."""
 
+    def begin(self) -> None:
+        """Hand status and headers to the server, if they are not out.  Raises ValueError and the
+        like for what cannot be sent; may then be called again."""
+
     def cut_short(self) -> None:
         """End an answer that has begun so that the client can see that it is not complete."""

@@ -52,7 +52,7 @@ class WSGIRequest:
     # defaults on the class, since most requests leave them as they are
     status = 200
     started = False
-    _write: Callable[[bytes], Any] | None = None
+    _has_tried = False
     _body: bytes | None = None
     _reason: str | None = None
     _is_cut_short = False
@@ -61,6 +61,7 @@ class WSGIRequest:
     def __init__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> None:
         self.environ = environ
         self._start_response = start_response
+        self._write: Callable[[bytes], Any]
         self.headers_out = Headers()
         self.filename: str = environ["SCRIPT_FILENAME"]
         self.stamp: str = environ[ENV_STAMP]
@@ -148,15 +149,12 @@ class WSGIRequest:
         return not self.started and not self._body
 
     def write(self, data: bytes, /) -> None:
-        write = self._write
-        if write is None:
-            write = self._write = self._start_response(
-                status_line(self.status), self.headers_out.fields()
-            )
+        if not self.started:
+            self._start()
             self.started = True
         if data:
             try:
-                write(data)
+                self._write(data)
             except OSError as error:
                 raise ClientGoneError(str(error)) from error
 
@@ -173,22 +171,28 @@ class WSGIRequest:
     def cut_short(self) -> None:
         self._is_cut_short = True
 
+    def begin(self) -> None:
+        if self.started:
+            return
+        if self._reason is not None:
+            self.headers_out[HEADER_DOCUMENT] = _header_text(self._reason)
+            self._body = None
+        elif self._body:
+            self.headers_out["Content-Length"] = str(len(self._body))
+        self._start()
+
+    def _start(self) -> None:
+        # the second time, the first having failed, PEP 3333 wants to know of what
+        again = (sys.exc_info(),) if self._has_tried else ()
+        self._has_tried = True
+        status, headers = status_line(self.status), self.headers_out.fields()
+        self._write = self._start_response(status, headers, *again)
+
     def response(self) -> Iterable[bytes]:
-        """Begin the answer if it has not begun; the rest of its body, for mod_wsgi to send."""
+        """The rest of the body, for mod_wsgi to send."""
         if self._is_cut_short:
             return _cut_short()
-        if self.started:
-            return ()
-        headers = self.headers_out.fields()
-        if self._reason is not None:
-            headers.append((HEADER_DOCUMENT, _header_text(self._reason)))
-            body = None
-        else:
-            body = self._body
-            if body:
-                headers.append(("Content-Length", str(len(body))))
-        self._start_response(status_line(self.status), headers)
-        return (body,) if body else ()
+        return (self._body,) if self._body and not self.started else ()
 
 
 def _header_text(text: str) -> str:

@@ -176,6 +176,35 @@ def test_header_injection_is_an_error(site: Site):
     assert answer.status == 500 and "Evil" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "self.rq.srvhdrs['X'] = '\u043a'",  # not Latin-1
+        "self.rq.srvhdrs['X Y'] = 'z'",
+        "self.rq.srvhdrs['X'] = 5",
+        "self.req.status = 'many'",
+        "self.req.status = None",
+        "self.req.status = 99",
+    ],
+)
+def test_headers_and_statuses_that_are_none(site: Site, line: str):
+    site.handler("page.py", "'x'", more=f"    def Status(self):\n        {line}\n")
+    site.log.expect("page.py")
+    assert site.get("page.py").status == 500
+
+
+def test_length_set_by_the_handler_is_replaced(site: Site):
+    site.handler("page.py", "self.rq.srvhdrs.add('content-length', '99') or 'hello'")
+    answer = site.get("page.py")
+    assert (answer.headers.get_all("Content-Length"), answer.text) == (["5"], "hello")
+
+
+def test_multiviews_finds_the_script(site: Site):
+    site.htaccess("Options +MultiViews")
+    site.handler("page.py", "'found'")
+    assert site.text("page") == "found"
+
+
 def test_unknown_charset_is_an_error(site: Site):
     site.handler(
         "page.py", "(setattr(self, 'content_type', 'text/plain; charset=klingon'), 'x')[1]"

@@ -1,6 +1,7 @@
 """An Apache with a configuration of the test's own, not through mod_wsgi-express."""
 
 import os
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -115,7 +116,9 @@ class Httpd:
 
     def __exit__(self, kind, *rest) -> None:
         assert self.process is not None and self.process.stderr is not None
-        self.process.terminate()
+        # Gracefully: told to end at once while a connection closes, the event MPM of 2.4.71 crashes
+        # now and then, with or without Python (close_worker_sockets; 2 of 1200 bare Apaches).
+        self.process.send_signal(signal.SIGWINCH)
         self.process.wait()
         self.process.stderr.close()
         self.log.lines.extend((self.root / "error.log").read_text().splitlines())
