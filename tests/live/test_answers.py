@@ -1,6 +1,7 @@
 """What a handler's answer becomes on the wire."""
 
 import contextlib
+import gzip
 import http.client
 import socket
 import struct
@@ -197,6 +198,29 @@ def test_length_set_by_the_handler_is_replaced(site: Site):
     site.handler("page.py", "self.rq.srvhdrs.add('content-length', '99') or 'hello'")
     answer = site.get("page.py")
     assert (answer.headers.get_all("Content-Length"), answer.text) == (["5"], "hello")
+
+
+def test_apaches_filters_see_the_answer(site: Site):
+    site.htaccess("SetOutputFilter DEFLATE")
+    site.handler("page.py", "'hello ' * 100")
+    site.handler("stream.py", "('hello ' for _ in range(100))")
+    for page in ("page.py", "stream.py"):
+        answer = site.get(page, Accept_Encoding="gzip")
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(answer.body) == b"hello " * 100
+        assert site.text(page) == "hello " * 100
+
+
+def test_range(site: Site):
+    site.handler("page.py", "'0123456789'")
+    answer = site.get("page.py", Range="bytes=2-4")
+    assert (answer.status, answer.text) == (206, "234")
+
+
+def test_rewritten_to_a_script(site: Site):
+    site.htaccess("RewriteEngine On", "RewriteRule ^pretty/(.*)$ page.py/$1 [QSA]")
+    site.handler("page.py", "self.req.path_info + ' ' + self.req.unparsed_uri")
+    assert site.text("pretty/name?a=1") == f"/name {site.url}/pretty/name?a=1"
 
 
 def test_multiviews_finds_the_script(site: Site):
