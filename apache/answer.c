@@ -14,6 +14,7 @@
 #include "util_filter.h"
 
 #include "link.h"
+#include "watch.h"
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 APLOG_USE_MODULE(httpdapy);
@@ -22,6 +23,7 @@ APLOG_USE_MODULE(httpdapy);
 
 struct hdpy_answer {
     ap_filter_t *filter;
+    const char *watch_key;
     const char *document;     /* Apache makes the answer, for this reason; NULL: Python made it */
     apr_bucket_brigade *held; /* a whole small body, to be sent once Python is through */
     apr_off_t sent;           /* bytes of body passed on */
@@ -31,15 +33,20 @@ struct hdpy_answer {
 
 static ap_filter_rec_t *filter_handle;
 
-/* Take the private header out of the answer.  mod_wsgi sets headers just before the first bytes,
+/* Take the private headers out of the answer.  mod_wsgi sets headers just before the first bytes,
  * or without any. */
-static void take_document_header(request_rec *r, hdpy_answer *answer)
+static void take_private_headers(request_rec *r, hdpy_answer *answer)
 {
     const char *reason = apr_table_get(r->headers_out, HDPY_HEADER_DOCUMENT);
+    const char *files = apr_table_get(r->headers_out, HDPY_HEADER_WATCH);
 
     if (reason) {
         answer->document = apr_pstrdup(r->pool, reason);
         apr_table_unset(r->headers_out, HDPY_HEADER_DOCUMENT);
+    }
+    if (files) {
+        hdpy_watch_set(answer->watch_key, files);
+        apr_table_unset(r->headers_out, HDPY_HEADER_WATCH);
     }
 }
 
@@ -91,7 +98,7 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
     if (!answer->begun) {
         answer->begun = 1;
-        take_document_header(f->r, answer);
+        take_private_headers(f->r, answer);
         if (!answer->document) {
             keep_error_status(f->r);
             if (is_whole_and_small(f->r, bb))
@@ -171,10 +178,11 @@ void hdpy_answer_register(void)
                                               AP_FTYPE_RESOURCE - 1);
 }
 
-hdpy_answer *hdpy_answer_begin(request_rec *r)
+hdpy_answer *hdpy_answer_begin(request_rec *r, const char *watch_key)
 {
     hdpy_answer *answer = apr_pcalloc(r->pool, sizeof(*answer));
 
+    answer->watch_key = watch_key;
     answer->filter = ap_add_output_filter_handle(filter_handle, answer, r, r->connection);
     return answer;
 }
@@ -182,7 +190,7 @@ hdpy_answer *hdpy_answer_begin(request_rec *r)
 int hdpy_answer_end(request_rec *r, hdpy_answer *answer, int status)
 {
     if (!answer->begun)
-        take_document_header(r, answer);
+        take_private_headers(r, answer);
     if (answer->document) {
         ap_remove_output_filter(answer->filter);
         return apache_document(r, answer->document);

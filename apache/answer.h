@@ -10,8 +10,8 @@ typedef struct hdpy_answer hdpy_answer;
 /* Register the output filter; for register_hooks(). */
 void hdpy_answer_register(void);
 
-/* Before Python runs: watch what it sends. */
-hdpy_answer *hdpy_answer_begin(request_rec *r);
+/* Before Python runs: look at what it sends.  watch_key: what its files are watched under. */
+hdpy_answer *hdpy_answer_begin(request_rec *r, const char *watch_key);
 
 /* After Python has run, with what its handler returned: send what is to be sent, and return the
  * status for Apache, never DECLINED. */

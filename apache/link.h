@@ -21,6 +21,11 @@
 
 #define HDPY_ENV_STAMP "httpdapy.stamp"
 
+/* How the other files look that Python has had watched for this script, and the response header in
+ * which it names them; see watch.h. */
+#define HDPY_ENV_WATCHED "httpdapy.watched"
+#define HDPY_HEADER_WATCH "Httpdapy-Watch"
+
 /* Response header by which Python hands the answer back to Apache: the status is as set, the body
  * is Apache's own document for it (ErrorDocument and all), the value says why, for the log. */
 #define HDPY_HEADER_DOCUMENT "Httpdapy-Document"

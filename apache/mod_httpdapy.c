@@ -43,6 +43,7 @@
 #include "answer.h"
 #include "link.h"
 #include "naming.h"
+#include "watch.h"
 
 APLOG_USE_MODULE(httpdapy);
 
@@ -234,6 +235,7 @@ static void child_init(apr_pool_t *p, server_rec *s)
     int threads = 0;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
+    hdpy_watch_init(p);
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     threads_per_child = threads > 1 ? (unsigned)threads : 1;
@@ -431,9 +433,9 @@ static int report(request_rec *r)
     return DONE;
 }
 
-static int run(request_rec *r)
+static int run(request_rec *r, const char *watch_key)
 {
-    hdpy_answer *answer = hdpy_answer_begin(r);
+    hdpy_answer *answer = hdpy_answer_begin(r, watch_key);
     int status;
 
     r->handler = HDPY_RUN_HANDLER;
@@ -458,7 +460,7 @@ static int no_directory(request_rec *r)
 static int handler(request_rec *r)
 {
     const hdpy_dir_conf *conf;
-    const char *directory, *interpreter;
+    const char *directory, *interpreter, *watch_key;
 
     if (!r->handler || strcmp(r->handler, HDPY_HANDLER))
         return DECLINED;
@@ -483,7 +485,10 @@ static int handler(request_rec *r)
     apr_table_setn(r->notes, HDPY_NOTE_PROCESS, "");
     apr_table_setn(r->subprocess_env, HDPY_ENV_SETTINGS, settings_text(r, conf, directory));
     apr_table_setn(r->subprocess_env, HDPY_ENV_STAMP, stamp_text(r));
-    return run(r);
+    watch_key = apr_pstrcat(r->pool, interpreter, "\n", directory, "\n",
+                            r->finfo.filetype == APR_REG ? r->filename : "", NULL);
+    apr_table_setn(r->subprocess_env, HDPY_ENV_WATCHED, hdpy_watch_look(r->pool, watch_key));
+    return run(r, watch_key);
 }
 
 /* "httpdapy-run" is mod_wsgi's.  Before it: only our handler may ask for it.  After it: mod_wsgi

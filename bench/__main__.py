@@ -60,6 +60,7 @@ class Bench:
         self.rounds = rounds
         self.seconds = seconds
         self.rows: list[Row] = []
+        self.site = Path()
 
     @contextmanager
     def server(self, directories: int, *lines: str) -> Iterator[str]:
@@ -67,7 +68,7 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="httpdapy-bench-") as name:
             root = Path(name).resolve()
             root.chmod(0o755)
-            site = root / "site"
+            self.site = site = root / "site"
             for n in range(directories):
                 directory = site / f"d{n}"
                 directory.mkdir(parents=True)
@@ -149,6 +150,30 @@ class Bench:
             found.median >= 1.5 or not own_gil,
         )
 
+    def helpers(self) -> None:
+        names = [f"helper{n}" for n in range(10)]
+        with self.server(2) as url:
+            site = self.site
+            for directory, autoreload in (("d0", "1"), ("d1", "0")):
+                for name in names:
+                    (site / directory / f"{name}.py").write_text("X = 1\n")
+                (site / directory / "hello.py").write_text(f"import {', '.join(names)}\n{HELLO}")
+                with (site / directory / ".htaccess").open("a") as htaccess:
+                    htaccess.write(f"PythonOption autoreload {autoreload}\n")
+                self.rate(f"{url}{directory}/hello.py")
+            on, off = interleave(
+                [lambda: self.rate(f"{url}d0/hello.py"), lambda: self.rate(f"{url}d1/hello.py")],
+                self.rounds,
+            )
+        found = ratio(on, off)
+        self._row(
+            "the same with ten helper modules, autoreload on",
+            "autoreload off",
+            str(found),
+            "at least 0.97",
+            found.median >= 0.97,
+        )
+
     def first_request(self) -> None:
         count = 4 * self.rounds
         with self.server(count + 1) as url:
@@ -198,6 +223,7 @@ def main() -> int:
     bench = Bench(rounds=3, seconds=1) if arguments.quick else Bench(rounds=9, seconds=2)
     bench.hello()
     bench.replicas()
+    bench.helpers()
     bench.first_request()
     lines = ["| work | against | figure | goal | reached |", "| --- | --- | --- | --- | --- |"]
     for row in bench.rows:

@@ -52,7 +52,11 @@ class Dispatcher:
         modules = self._modules
         if settings.autoreload:
             seen = request.stamp if source.path == filename else ""
-            module = modules.current(source, seen)
+            module = modules.current(source, seen, request.looked)
+            if module is not None:
+                files = modules.watch_list(source, request.looked)
+                if files:
+                    request.watch(files)
         else:
             module = modules.loaded(source)
         if module is not None:

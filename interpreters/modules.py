@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from .stamps import Stamp
+
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast into every interpreter
 
 
@@ -71,6 +73,7 @@ class Modules:
         #: by path
         self._seeds: dict[str, Seed] = {}
         self._finders: list[FileFinder] = []
+        self._lists = 0
 
     def install(self) -> None:
         """Take charge of the sys.path entries that are the site's."""
@@ -79,15 +82,23 @@ class Modules:
 
     # -- requests --------------------------------------------------------------------------------
 
-    def current(self, source: Source, seen: str) -> ModuleType | None:
+    def current(self, source: Source, seen: str, looked: str) -> ModuleType | None:
         """The module for *source* if it is loaded and no file of it has changed, else None.
 
         seen: stamp_text() of its own file, if Apache has looked at it for this request, or "".
+        looked: how the link found the files of watch_list(), or "".
         """
         handler: Handler | None = source.handler
-        if handler is None or not self._valid(handler, seen):
+        if handler is None or not self._valid(handler, seen, looked):
             return None
         return handler.module
+
+    def watch_list(self, source: Source, looked: str) -> str:
+        """The files that the link should look at for *source*, as it takes them, if it does not."""
+        handler: Handler | None = source.handler
+        if handler is None or not handler.others or looked.startswith(f"{handler.number} "):
+            return ""
+        return " ".join([str(handler.number), *(os.fsencode(p).hex() for p, _ in handler.others)])
 
     def loaded(self, source: Source) -> ModuleType | None:
         """The module for *source* as it was loaded, or None; no file is looked at."""
@@ -102,7 +113,7 @@ class Modules:
         """
         with self._lock:
             handler = source.handler = self._handlers.get(source.key) or Handler()
-            if self._valid(handler, "") and handler.module is not None:  # by another thread
+            if self._valid(handler, "", "") and handler.module is not None:  # by another thread
                 return handler.module
             failure = handler.failure
             if failure is not None:
@@ -121,7 +132,7 @@ class Modules:
             self._handlers[source.key] = handler
             return module
 
-    def _valid(self, handler: Handler, seen: str) -> bool:
+    def _valid(self, handler: Handler, seen: str, looked: str) -> bool:
         record = handler.record
         if record is None or handler.failure is not None:
             return False
@@ -130,22 +141,30 @@ class Modules:
             modules = self._closure(record)
             if self._by_path.get(record.path) is not record or self._stale(modules, changed=()):
                 return False
-            handler.watched = tuple((module.path, module.stamp) for module in modules)
-            handler.seen = stamp_text(record.stamp)
+            self._watch(handler, modules)
             handler.version = version
-        watched = handler.watched
         if seen:
             if seen != handler.seen:
                 return False
-            watched = watched[1:]
-        for path, known in watched:
-            try:
-                status = os.stat(path)
-            except OSError:
-                return False
-            if (status.st_mtime_ns, status.st_size, status.st_ino) != known:
-                return False
+        elif not _is_as_loaded(*handler.own):
+            return False
+        if handler.others and (not looked or looked != handler.looked):
+            for path, known in handler.others:
+                if not _is_as_loaded(path, known):
+                    return False
+            if looked.startswith(f"{handler.number} "):
+                handler.looked = looked
         return True
+
+    def _watch(self, handler: Handler, modules: list[SiteModule]) -> None:
+        own, *others = [(module.path, module.stamp) for module in modules]
+        handler.own = own
+        handler.seen = stamp_text(own[1])
+        if handler.others != tuple(others):
+            self._lists += 1
+            handler.number = self._lists
+            handler.looked = ""
+            handler.others = tuple(others)
 
     # -- dependencies ----------------------------------------------------------------------------
 
@@ -398,6 +417,14 @@ class SiteLoader(SourceFileLoader):
             module.__spec__ = existing.spec
         else:
             self._modules.execute(module, spec, self.path)
+
+
+def _is_as_loaded(path: str, known: Stamp | None) -> bool:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    return (status.st_mtime_ns, status.st_size, status.st_ino) == known
 
 
 def _unique_name(path: str) -> str:

@@ -66,16 +66,32 @@ class Failure:
 class Handler:
     """A handler's module and all that it stands on, as checked by each request."""
 
-    __slots__ = ("failure", "module", "record", "seen", "version", "watched")
+    __slots__ = (
+        "failure",
+        "looked",
+        "module",
+        "number",
+        "others",
+        "own",
+        "record",
+        "seen",
+        "version",
+    )
 
     def __init__(self) -> None:
         self.record: SiteModule | None = None
         self.module: ModuleType | None = None
-        #: (path, stamp) of the module and then of the modules it imports, directly or not
-        self.watched: tuple[tuple[str, Stamp | None], ...] = ()
-        #: stamp_text() of the module's own file
+        #: (path, stamp) of the module's own file
+        self.own: tuple[str, Stamp | None] = ("", None)
+        #: and its stamp_text()
         self.seen = ""
-        #: Modules.version for which watched was worked out
+        #: (path, stamp) of the modules it imports, directly or not
+        self.others: tuple[tuple[str, Stamp | None], ...] = ()
+        #: of this list of others, for the link
+        self.number = 0
+        #: how the link found the others when they last were as they should be
+        self.looked = ""
+        #: Modules.version for which others was worked out
         self.version = -1
         self.failure: Failure | None = None
 

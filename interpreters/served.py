@@ -21,6 +21,13 @@ class ServedRequest(Request, Protocol):
     def unanswered(self) -> bool:
         """Whether nothing of the body was sent or kept for sending."""
 
+    @property
+    def looked(self) -> str:
+        """How the link found the files that were named to watch(), "" if none were."""
+
+    def watch(self, files: str) -> None:
+        """Have the link look at *files*, a Modules.watch_list(), from the next request on."""
+
     def apache_document(self, status: int, reason: str) -> None:
         """Have Apache make the answer: its document for *status*; *reason* is for its log."""
 

@@ -11,7 +11,7 @@ import sys
 from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
 from .dispatch import Dispatcher
-from .link import ENV_SETTINGS, ENV_STAMP, HEADER_DOCUMENT
+from .link import ENV_SETTINGS, ENV_STAMP, ENV_WATCHED, HEADER_DOCUMENT, HEADER_WATCH
 from .modules import Modules
 from .search import Search
 from .settings import parse
@@ -65,6 +65,7 @@ class WSGIRequest:
         self.headers_out = Headers()
         self.filename: str = environ["SCRIPT_FILENAME"]
         self.stamp: str = environ[ENV_STAMP]
+        self.looked: str = environ[ENV_WATCHED]
         self.settings: Settings = parse(_path(environ[ENV_SETTINGS]))
 
     # -- the request -----------------------------------------------------------------------------
@@ -163,6 +164,9 @@ class WSGIRequest:
             self.write(body)
         else:
             self._body = body
+
+    def watch(self, files: str) -> None:
+        self.headers_out[HEADER_WATCH] = files
 
     def apache_document(self, status: int, reason: str) -> None:
         self.status = status

@@ -14,5 +14,5 @@ includes="-I$("$apxs" -q INCLUDEDIR) $("$apxs" -q EXTRA_INCLUDES)"
 mkdir -p "$(dirname "$target")"
 ${CC:-cc} -shared -fPIC -std=c11 -D_GNU_SOURCE -O2 -g ${CFLAGS:-} \
     -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
-    $includes -o "$target.new" apache/mod_httpdapy.c apache/answer.c apache/naming.c
+    $includes -o "$target.new" apache/mod_httpdapy.c apache/answer.c apache/naming.c apache/watch.c
 mv "$target.new" "$target"

@@ -28,7 +28,7 @@ def write(name, text):
 
 def get(name):
     source = find(name, [root])
-    return modules.current(source, "") or modules.load(source, root)
+    return modules.current(source, "", "") or modules.load(source, root)
 
 def fails(name, kind):
     try:

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 
+import pytest
 from support.site import Site, at_once, running_server, wait_for
 
 STAMP = "import time\nSTAMP = time.time_ns()"
@@ -85,6 +86,39 @@ def test_from_import_of_a_helper(site: Site):
     assert site.text("page.py") == "one"
     site.write("helper.py", "WORD = 'two'\n")
     assert site.text("page.py") == "two"
+
+
+def test_helpers_that_the_link_watches(site: Site):
+    """After a few requests the link looks at the helpers; what it sees counts as much."""
+    site.write("pkg/__init__.py", "")
+    site.write("pkg/part.py", "WORD = 'one'\n")
+    site.write("helper é.py", "WORD = 'one'\n")
+    imports = "from pkg.part import WORD\nhelper = __import__('helper é')"
+    site.write("other.py", "WORD = 'one'\n")
+    site.handler("page.py", "WORD + other.WORD", f"import other\n{imports}\n{STAMP}")
+    site.handler("stamp.py", "str(STAMP)", f"import other\n{STAMP}")
+
+    def settled(page: str) -> str:
+        answers = [site.get(page) for _ in range(5)]
+        assert not any("Httpdapy" in str(answer.headers) for answer in answers)
+        assert len({answer.text for answer in answers}) == 1
+        return answers[0].text
+
+    assert settled("page.py") == "oneone"
+    stamp = settled("stamp.py")
+    site.write("pkg/part.py", "WORD = 'two'\n")
+    assert settled("page.py") == "twoone"
+    site.write("other.py", "WORD = 'two'\n")
+    assert settled("page.py") == "twotwo"
+    assert settled("stamp.py") != stamp
+    helper = site.path / "other.py"
+    helper.rename(site.path / "gone")
+    site.log.expect("page.py")
+    assert site.get("page.py").status == 500
+    (site.path / "gone").rename(helper)
+    assert settled("page.py") == "twotwo"
+    site.handler("page.py", "'alone'")
+    assert settled("page.py") == "alone"
 
 
 def test_two_handlers_share_a_helper(site: Site):
@@ -239,10 +273,20 @@ def test_requests_in_progress_finish_on_the_old_code(site: Site):
     assert slow == ["oldold"]
 
 
-def test_edits_under_load_lose_no_request():
+@pytest.mark.parametrize("edited", ["page.py", "helper.py"])
+def test_edits_under_load_lose_no_request(edited: str):
     with running_server(processes=1, threads=8) as server:
         site = Site(server, "s")
-        site.handler("page.py", "'0'")
+
+        def edit(n: int) -> None:
+            if edited == "page.py":
+                site.handler("page.py", f"'{n}'")
+            else:
+                site.write("helper.py", f"N = {n}\n")
+
+        site.handler("page.py", "str(helper.N)", "import helper")
+        site.write("helper.py", "N = 0\n")
+        edit(0)
         stop = threading.Event()
         seen: list[int] = []
 
@@ -254,7 +298,7 @@ def test_edits_under_load_lose_no_request():
         for thread in threads:
             thread.start()
         for n in range(1, 21):
-            site.handler("page.py", f"'{n}'")
+            edit(n)
             end = time.monotonic() + 10
             while n not in seen[-20:] and time.monotonic() < end:
                 time.sleep(0.005)
