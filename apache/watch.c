@@ -116,19 +116,17 @@ void hdpy_watch_set(const char *key, const char *text)
         free_watched(old);
 }
 
-/* FNV-1a, a 64-bit word at a time. */
+/* Multiplicative hashing with the golden ratio's bits: every bit of the value reaches the high half
+ * of the product, and from there the low one. */
 static uint64_t fold(uint64_t hash, uint64_t value)
 {
-    for (int i = 0; i < 8; i++) {
-        hash = (hash ^ (value & 0xff)) * 0x100000001b3ULL;
-        value >>= 8;
-    }
-    return hash;
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
+    return hash ^ hash >> 32;
 }
 
 const char *hdpy_watch_look(apr_pool_t *p, const char *key)
 {
-    uint64_t hash = 0xcbf29ce484222325ULL;
+    uint64_t hash = 1;
     unsigned long number = 0;
     const watched *files;
 
