@@ -55,6 +55,7 @@ class WSGIRequest:
     _has_tried = False
     _body: bytes | None = None
     _reason: str | None = None
+    _watch = ""
     _is_cut_short = False
     _headers_in: Headers | None = None
 
@@ -166,7 +167,7 @@ class WSGIRequest:
             self._body = body
 
     def watch(self, files: str) -> None:
-        self.headers_out[HEADER_WATCH] = files
+        self._watch = files
 
     def apache_document(self, status: int, reason: str) -> None:
         self.status = status
@@ -179,7 +180,6 @@ class WSGIRequest:
         if self.started:
             return
         if self._reason is not None:
-            self.headers_out[HEADER_DOCUMENT] = _header_text(self._reason)
             self._body = None
         elif self._body:
             self.headers_out["Content-Length"] = str(len(self._body))
@@ -190,6 +190,10 @@ class WSGIRequest:
         again = (sys.exc_info(),) if self._has_tried else ()
         self._has_tried = True
         status, headers = status_line(self.status), self.headers_out.fields()
+        if self._watch:
+            headers.append((HEADER_WATCH, self._watch))
+        if self._reason is not None:
+            headers.append((HEADER_DOCUMENT, _header_text(self._reason)))
         self._write = self._start_response(status, headers, *again)
 
     def response(self) -> Iterable[bytes]:
