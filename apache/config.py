@@ -1,5 +1,6 @@
 """Apache configuration from the templates in conf/."""
 
+import re
 import sys
 from pathlib import Path
 from string import Template
@@ -52,7 +53,12 @@ def directory(
     """
     lines = "".join(f"    PythonOption {name} {value}\n" for name, value in options.items())
     return _render(
-        "directory", directory=_path(path), options=lines, index=index, override=override
+        "directory",
+        directory=_path(path),
+        pattern=re.escape(_path(path)).rstrip("/"),
+        options=lines,
+        index=index,
+        override=override,
     )
 
 

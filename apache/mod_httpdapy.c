@@ -288,12 +288,22 @@ static int exists(request_rec *r, const char *path, apr_filetype_e type)
         && finfo.filetype == type;
 }
 
+/* The file's name without directory and last extension: what interpreters/urls.py makes of it. */
+static const char *module_name(request_rec *r)
+{
+    const char *name = apr_filepath_name_get(r->filename);
+    const char *dot = strrchr(name, '.');
+
+    return dot ? apr_pstrmemdup(r->pool, name, (apr_size_t)(dot - name)) : name;
+}
+
 /* Whether a module can answer for a file that does not exist: name.py for /name and /name.html, or
  * a package for /package.name.  Asked here so that a scan for files that are not there makes no
  * interpreters.  Where other directories may hold the module, Python has to look. */
 static int may_have_module(request_rec *r, const hdpy_dir_conf *conf, const char *directory)
 {
-    const char *name, *dot;
+    const char *name = module_name(r);
+    const char *dot;
 
     if (r->finfo.filetype != APR_NOFILE)
         return 1;
@@ -301,10 +311,6 @@ static int may_have_module(request_rec *r, const hdpy_dir_conf *conf, const char
         && (apr_table_get(conf->options, "handler") || apr_table_get(conf->options, "rootpkg")
             || apr_table_get(conf->options, "pythonpath")))
         return 1;
-    name = apr_filepath_name_get(r->filename);
-    dot = strrchr(name, '.');
-    if (dot)
-        name = apr_pstrmemdup(r->pool, name, (apr_size_t)(dot - name));
     if (!*name)
         return 0;
     if (exists(r, apr_pstrcat(r->pool, directory, "/", name, ".py", NULL), APR_REG))
@@ -444,6 +450,12 @@ static int run(request_rec *r, const char *watch_key)
     return hdpy_answer_end(r, answer, status);
 }
 
+/* Whether one module answers for all URLs here, of which there is no end. */
+static int one_handler(const hdpy_dir_conf *conf)
+{
+    return conf->options && apr_table_get(conf->options, "handler");
+}
+
 static int no_directory(request_rec *r)
 {
     if (errno == EACCES) {
@@ -486,7 +498,7 @@ static int handler(request_rec *r)
     apr_table_setn(r->subprocess_env, HDPY_ENV_SETTINGS, settings_text(r, conf, directory));
     apr_table_setn(r->subprocess_env, HDPY_ENV_STAMP, stamp_text(r));
     watch_key = apr_pstrcat(r->pool, interpreter, "\n", directory, "\n",
-                            r->finfo.filetype == APR_REG ? r->filename : "", NULL);
+                            one_handler(conf) ? "" : module_name(r), NULL);
     apr_table_setn(r->subprocess_env, HDPY_ENV_WATCHED, hdpy_watch_look(r->pool, watch_key));
     return run(r, watch_key);
 }

@@ -25,7 +25,7 @@ typedef struct {
     char **paths; /* absolute */
 } watched;
 
-/* key -> watched.  Keys are as many as there are scripts; they and the hash live in the child's
+/* key -> watched.  Keys are as many as there are modules that answer; they and the hash live in the child's
  * pool, which is why only a new key allocates from it, under the lock. */
 static apr_hash_t *table;
 static apr_pool_t *table_pool;

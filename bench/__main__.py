@@ -18,7 +18,7 @@ from pathlib import Path
 from httpdapy.apache import installation
 from httpdapy.apache.server import Server, ServerConfig
 
-from .load import LoadError, interleave, ratio, requests_per_second
+from .load import LoadError, Ratio, interleave, ratio, requests_per_second
 
 RESULTS = Path(__file__).parents[1] / "build"
 HELLO = """import httpdapi
@@ -94,15 +94,15 @@ class Bench:
             url, connections=connections, seconds=self.seconds, script=script
         )
 
+    def compare(self, ours: str, theirs: str) -> Ratio:
+        """Requests per second of one URL over those of another, eight connections."""
+        return ratio(*interleave([lambda: self.rate(ours), lambda: self.rate(theirs)], self.rounds))
+
     def hello(self) -> None:
         with self.server(2) as url:
             for page in ("d0/hello.py", "d1/hello.py", "d0/hello.bare"):
                 self.rate(url + page)
-            ours, bare = interleave(
-                [lambda: self.rate(f"{url}d0/hello.py"), lambda: self.rate(f"{url}d0/hello.bare")],
-                self.rounds,
-            )
-            found = ratio(ours, bare)
+            found = self.compare(f"{url}d0/hello.py", f"{url}d0/hello.bare")
             self._row(
                 "hello RequestHandler, .htaccess, autoreload, 8 connections, 1 x 16 threads",
                 "bare mod_wsgi application",
@@ -136,11 +136,7 @@ class Bench:
         with self.server(1, "PythonReplicas 8") as url:
             for page in ("d0/hello.py", "d0/hello.bare"):
                 self.rate(url + page)
-            ours, bare = interleave(
-                [lambda: self.rate(f"{url}d0/hello.py"), lambda: self.rate(f"{url}d0/hello.bare")],
-                self.rounds,
-            )
-        found = ratio(ours, bare)
+            found = self.compare(f"{url}d0/hello.py", f"{url}d0/hello.bare")
         own_gil = sys.version_info >= (3, 12)
         self._row(
             "hello RequestHandler with PythonReplicas 8, 8 connections, 1 x 16 threads",
@@ -161,11 +157,7 @@ class Bench:
                 with (site / directory / ".htaccess").open("a") as htaccess:
                     htaccess.write(f"PythonOption autoreload {autoreload}\n")
                 self.rate(f"{url}{directory}/hello.py")
-            on, off = interleave(
-                [lambda: self.rate(f"{url}d0/hello.py"), lambda: self.rate(f"{url}d1/hello.py")],
-                self.rounds,
-            )
-        found = ratio(on, off)
+            found = self.compare(f"{url}d0/hello.py", f"{url}d1/hello.py")
         self._row(
             "the same with ten helper modules, autoreload on",
             "autoreload off",

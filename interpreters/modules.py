@@ -214,7 +214,7 @@ class Modules:
                 record = self._record_unmanaged(module)
         except BaseException as error:
             self._roll_back(transaction)
-            transaction.read[source.path] = stamp(source.path)
+            transaction.read.setdefault(source.path, stamp(source.path))
             handler.failure = Failure(error, transaction.read)
             raise
         finally:

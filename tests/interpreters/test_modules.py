@@ -85,6 +85,15 @@ def test_failure_is_remembered_until_a_file_changes(run):
     """)
 
 
+def test_file_mended_while_it_fails_is_loaded_at_once(run):
+    run("""
+    write("page.py", "import os; os.rename('right', 'page.py'); 1 / 0")
+    Path("right").write_text("X = 1")
+    fails("page", ZeroDivisionError)
+    assert get("page").X == 1
+    """)
+
+
 def test_traceback_of_a_remembered_failure_does_not_grow(run):
     run("""
     import traceback

@@ -69,6 +69,14 @@ def test_hostile_url(hostile: Site, url: str):
     assert (status == 200 and body == b"runs") or status in (400, 403, 404, 414), answer[:300]
 
 
+def test_hidden_directories(hostile: Site):
+    for name in (".git/config", "sub/.svn/entries", ".well-known/acme", "not.hidden/x"):
+        hostile.write(name, SECRET)
+    hostile.log.expect("AH01630")
+    assert hostile.get(".git/config").status == hostile.get("sub/.svn/entries").status == 403
+    assert hostile.text(".well-known/acme") == hostile.text("not.hidden/x") == SECRET
+
+
 @pytest.mark.parametrize("suffix", ["/", "/extra", "/extra/..%2f", "/a.py/b.py"])
 def test_path_after_the_script(hostile: Site, suffix: str):
     answer = hostile.get(f"page.py{suffix}")
