@@ -1,11 +1,13 @@
-/* What comes back from Python, on its way to the client.
+/* The answer to a request, on its way from Python to the client.
  *
- * An output filter sees it first.  An answer with the header HDPY_HEADER_DOCUMENT is swallowed and
- * left to Apache's own document for its status; a small body that comes whole is kept until Python
- * is through; anything else passes, and is watched for an end that comes too early.
+ * What mod_wsgi sends is seen first by an output filter: private headers are taken out, and a small
+ * body that comes whole is kept until Python is through.  On the direct way Python calls us.  From
+ * there on it is the same: an answer that Python leaves to Apache becomes Apache's own document for
+ * its status, one that ends too early closes the connection, anything else is sent.
  */
 #include "answer.h"
 
+#include "http_connection.h"
 #include "http_log.h"
 #include "http_protocol.h"
 #include "http_request.h"
@@ -19,13 +21,15 @@
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 APLOG_USE_MODULE(httpdapy);
 
-#define HELD_MAX 65536 /* bytes of a body that are copied to be sent later */
+#define KEPT_MAX 65536 /* bytes of a body that are copied to be sent later */
 
 struct hdpy_answer {
-    ap_filter_t *filter;
+    request_rec *r;
+    ap_filter_t *filter;      /* on the WSGI way */
     const char *watch_key;
     const char *document;     /* Apache makes the answer, for this reason; NULL: Python made it */
-    apr_bucket_brigade *held; /* a whole small body, to be sent once Python is through */
+    apr_bucket_brigade *kept; /* a whole small body, to be sent once Python is through */
+    apr_bucket_brigade *bb;   /* for what is sent at once on the direct way */
     apr_off_t sent;           /* bytes of body passed on */
     int begun;                /* a first brigade was seen */
     int complete;             /* the end of the answer was seen */
@@ -35,8 +39,9 @@ static ap_filter_rec_t *filter_handle;
 
 /* Take the private headers out of the answer.  mod_wsgi sets headers just before the first bytes,
  * or without any. */
-static void take_private_headers(request_rec *r, hdpy_answer *answer)
+static void take_private_headers(hdpy_answer *answer)
 {
+    request_rec *r = answer->r;
     const char *reason = apr_table_get(r->headers_out, HDPY_HEADER_DOCUMENT);
     const char *files = apr_table_get(r->headers_out, HDPY_HEADER_WATCH);
 
@@ -50,33 +55,46 @@ static void take_private_headers(request_rec *r, hdpy_answer *answer)
     }
 }
 
-/* A script that is an ErrorDocument and sets no status of its own answers with the error's. */
-static void keep_error_status(request_rec *r)
+/* The status and its reason phrase, Apache's own where it has one.  A script that is an
+ * ErrorDocument and sets no status of its own answers with the error's. */
+static void settle_status(request_rec *r)
 {
-    if (r->status == HTTP_OK && r->prev && ap_is_HTTP_ERROR(r->prev->status)) {
+    const char *line;
+
+    if (r->status == HTTP_OK && r->prev && ap_is_HTTP_ERROR(r->prev->status))
         r->status = r->prev->status;
-        r->status_line = NULL;
-    }
+    line = ap_get_status_line(r->status);
+    r->status_line = atoi(line) == r->status ? line
+                                             : apr_psprintf(r->pool, "%d Status", r->status);
 }
+
+static apr_off_t declared_length(request_rec *r)
+{
+    const char *declared = apr_table_get(r->headers_out, "Content-Length");
+
+    return declared ? apr_atoi64(declared) : -1;
+}
+
+/* ---- the WSGI way -------------------------------------------------------------------------- */
 
 /* Whether a first brigade is all of a small body.  mod_wsgi writes each piece to the socket and then
  * waits for the GIL; a body that is whole can be written when Python is through with the request.
  * Eight connections to one interpreter get an eighth more answers so (2026-11, two cores). */
 static int is_whole_and_small(request_rec *r, apr_bucket_brigade *bb)
 {
-    const char *declared = apr_table_get(r->headers_out, "Content-Length");
     apr_off_t length;
 
-    return declared && apr_brigade_length(bb, 0, &length) == APR_SUCCESS && length > 0
-        && length <= HELD_MAX && length == apr_atoi64(declared);
+    return apr_brigade_length(bb, 0, &length) == APR_SUCCESS && length > 0 && length <= KEPT_MAX
+        && length == declared_length(r);
 }
 
-/* Keep the data of a brigade, without its flushes, until send_held(). */
-static apr_status_t hold(hdpy_answer *answer, request_rec *r, apr_bucket_brigade *bb)
+/* Keep the data of a brigade, without its flushes, until send_kept(). */
+static apr_status_t keep(hdpy_answer *answer, apr_bucket_brigade *bb)
 {
+    request_rec *r = answer->r;
     apr_bucket *next;
 
-    answer->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    answer->kept = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     for (apr_bucket *b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb); b = next) {
         next = APR_BUCKET_NEXT(b);
         if (!APR_BUCKET_IS_METADATA(b)) {
@@ -85,7 +103,7 @@ static apr_status_t hold(hdpy_answer *answer, request_rec *r, apr_bucket_brigade
             if (status != APR_SUCCESS)
                 return status;
             APR_BUCKET_REMOVE(b);
-            APR_BRIGADE_INSERT_TAIL(answer->held, b);
+            APR_BRIGADE_INSERT_TAIL(answer->kept, b);
         }
     }
     apr_brigade_cleanup(bb);
@@ -98,11 +116,11 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 
     if (!answer->begun) {
         answer->begun = 1;
-        take_private_headers(f->r, answer);
+        take_private_headers(answer);
         if (!answer->document) {
-            keep_error_status(f->r);
+            settle_status(f->r);
             if (is_whole_and_small(f->r, bb))
-                return hold(answer, f->r, bb);
+                return keep(answer, bb);
         }
     }
     if (answer->document) {
@@ -118,6 +136,116 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     }
     return ap_pass_brigade(f->next, bb);
 }
+
+void hdpy_answer_register(void)
+{
+    filter_handle = ap_register_output_filter("HTTPDAPY_ANSWER", answer_filter, NULL,
+                                              AP_FTYPE_RESOURCE - 1);
+}
+
+hdpy_answer *hdpy_answer_filter(request_rec *r, const char *watch_key)
+{
+    hdpy_answer *answer = hdpy_answer_new(r);
+
+    answer->watch_key = watch_key;
+    answer->filter = ap_add_output_filter_handle(filter_handle, answer, r, r->connection);
+    return answer;
+}
+
+/* ---- the direct way ------------------------------------------------------------------------ */
+
+hdpy_answer *hdpy_answer_new(request_rec *r)
+{
+    hdpy_answer *answer = apr_pcalloc(r->pool, sizeof(*answer));
+
+    answer->r = r;
+    return answer;
+}
+
+void hdpy_answer_begin(hdpy_answer *answer)
+{
+    answer->begun = 1;
+    answer->complete = 1; /* unless it is cut short */
+    answer->r->expecting_100 = 0; /* else a body that is read later would be preceded by it */
+    settle_status(answer->r);
+}
+
+/* Send `bb`, of which `length` bytes are data, at once. */
+static apr_status_t send_brigade(hdpy_answer *answer, apr_off_t length)
+{
+    conn_rec *c = answer->r->connection;
+    apr_status_t status;
+
+    APR_BRIGADE_INSERT_TAIL(answer->bb, apr_bucket_flush_create(c->bucket_alloc));
+    status = ap_pass_brigade(answer->r->output_filters, answer->bb);
+    apr_brigade_cleanup(answer->bb);
+    answer->sent += length;
+    return status == APR_SUCCESS && c->aborted ? APR_ECONNABORTED : status;
+}
+
+static apr_off_t within_declared(const hdpy_answer *answer, apr_off_t length)
+{
+    apr_off_t declared = declared_length(answer->r);
+
+    return declared < 0 || answer->sent + length <= declared ? length : declared - answer->sent;
+}
+
+static void need_brigade(hdpy_answer *answer)
+{
+    if (!answer->bb)
+        answer->bb = apr_brigade_create(answer->r->pool, answer->r->connection->bucket_alloc);
+}
+
+apr_status_t hdpy_answer_write(hdpy_answer *answer, const char *data, apr_size_t length)
+{
+    apr_off_t allowed = within_declared(answer, (apr_off_t)length);
+
+    if (answer->r->connection->aborted)
+        return APR_ECONNABORTED;
+    if (length && !allowed)
+        return APR_SUCCESS;
+    need_brigade(answer);
+    if (allowed)
+        APR_BRIGADE_INSERT_TAIL(answer->bb,
+                                apr_bucket_transient_create(data, (apr_size_t)allowed,
+                                                            answer->bb->bucket_alloc));
+    return send_brigade(answer, allowed);
+}
+
+apr_status_t hdpy_answer_write_file(hdpy_answer *answer, apr_file_t *file, apr_off_t offset,
+                                    apr_off_t length)
+{
+    apr_off_t allowed = within_declared(answer, length);
+
+    if (answer->r->connection->aborted)
+        return APR_ECONNABORTED;
+    if (!allowed)
+        return APR_SUCCESS;
+    need_brigade(answer);
+    apr_brigade_insert_file(answer->bb, file, offset, allowed, answer->r->pool);
+    return send_brigade(answer, allowed);
+}
+
+void hdpy_answer_keep(hdpy_answer *answer, const char *data, apr_size_t length)
+{
+    apr_bucket_alloc_t *alloc = answer->r->connection->bucket_alloc;
+
+    answer->kept = apr_brigade_create(answer->r->pool, alloc);
+    APR_BRIGADE_INSERT_TAIL(answer->kept, apr_bucket_heap_create(data, length, NULL, alloc));
+}
+
+void hdpy_answer_use_document(hdpy_answer *answer, const char *reason)
+{
+    answer->document = reason;
+}
+
+void hdpy_answer_cut_short(hdpy_answer *answer)
+{
+    answer->complete = 0;
+    answer->r->eos_sent = 1; /* it was not; so Apache does not end a chunked body */
+}
+
+/* ---- both ---------------------------------------------------------------------------------- */
 
 /* Headers of a body that will not be sent. */
 static int describes_body(const char *name)
@@ -148,61 +276,56 @@ static int apache_document(request_rec *r, const char *reason)
 }
 
 /* An answer that was cut short must not look complete, nor leave the client waiting for the rest:
- * close the connection.  (mod_wsgi keeps Apache from ending a chunked body.) */
-static void close_if_cut_short(request_rec *r, const hdpy_answer *answer)
+ * close the connection.  (mod_wsgi, too, keeps Apache from ending a chunked body.) */
+static void close_if_cut_short(const hdpy_answer *answer)
 {
-    const char *declared = apr_table_get(r->headers_out, "Content-Length");
+    request_rec *r = answer->r;
     int ended_early = r->eos_sent && !answer->complete;
 
-    if (declared && !r->header_only && answer->begun)
-        ended_early = ended_early || answer->sent < apr_atoi64(declared);
+    if (!r->header_only && answer->sent < declared_length(r))
+        ended_early = 1;
     if (ended_early)
         r->connection->keepalive = AP_CONN_CLOSE;
 }
 
 /* Flushed, since the event MPM otherwise hands the connection to its listener to write the answer,
  * and the next request to another thread: half the requests on one connection. */
-static void send_held(request_rec *r, hdpy_answer *answer)
+static void send_kept(hdpy_answer *answer)
 {
-    apr_bucket_brigade *held = answer->held;
+    apr_bucket_brigade *bb = answer->kept;
 
-    ap_remove_output_filter(answer->filter);
-    APR_BRIGADE_INSERT_TAIL(held, apr_bucket_flush_create(r->connection->bucket_alloc));
-    APR_BRIGADE_INSERT_TAIL(held, apr_bucket_eos_create(r->connection->bucket_alloc));
-    ap_pass_brigade(r->output_filters, held); /* a client that went away is no error */
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(bb->bucket_alloc));
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(bb->bucket_alloc));
+    ap_pass_brigade(answer->r->output_filters, bb); /* a client that went away is no error */
 }
 
-void hdpy_answer_register(void)
+/* The end of what was sent piece by piece, or of an answer without a body; flushed like the rest. */
+static void send_end(hdpy_answer *answer)
 {
-    filter_handle = ap_register_output_filter("HTTPDAPY_ANSWER", answer_filter, NULL,
-                                              AP_FTYPE_RESOURCE - 1);
+    need_brigade(answer);
+    APR_BRIGADE_INSERT_TAIL(answer->bb, apr_bucket_eos_create(answer->bb->bucket_alloc));
+    ap_pass_brigade(answer->r->output_filters, answer->bb);
+    ap_flush_conn(answer->r->connection);
 }
 
-hdpy_answer *hdpy_answer_begin(request_rec *r, const char *watch_key)
+int hdpy_answer_end(hdpy_answer *answer, int status)
 {
-    hdpy_answer *answer = apr_pcalloc(r->pool, sizeof(*answer));
-
-    answer->watch_key = watch_key;
-    answer->filter = ap_add_output_filter_handle(filter_handle, answer, r, r->connection);
-    return answer;
-}
-
-int hdpy_answer_end(request_rec *r, hdpy_answer *answer, int status)
-{
-    if (!answer->begun)
-        take_private_headers(r, answer);
-    if (answer->document) {
+    if (answer->filter && !answer->begun)
+        take_private_headers(answer);
+    if (answer->filter && (answer->document || answer->kept || !answer->begun))
         ap_remove_output_filter(answer->filter);
-        return apache_document(r, answer->document);
-    }
-    if (answer->held) {
-        send_held(r, answer);
+    if (answer->document)
+        return apache_document(answer->r, answer->document);
+    if (answer->kept) {
+        send_kept(answer);
         return OK;
     }
     if (answer->begun) {
-        close_if_cut_short(r, answer);
+        close_if_cut_short(answer);
+        if (!answer->filter && answer->complete)
+            send_end(answer);
         return OK;
     }
-    keep_error_status(r);
+    settle_status(answer->r);
     return status == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : status;
 }

@@ -1,4 +1,4 @@
-/* What comes back from Python, on its way to the client. */
+/* The answer to a request, on its way from Python to the client. */
 #ifndef HTTPDAPY_ANSWER_H
 #define HTTPDAPY_ANSWER_H
 
@@ -10,11 +10,39 @@ typedef struct hdpy_answer hdpy_answer;
 /* Register the output filter; for register_hooks(). */
 void hdpy_answer_register(void);
 
-/* Before Python runs: look at what it sends.  watch_key: what its files are watched under. */
-hdpy_answer *hdpy_answer_begin(request_rec *r, const char *watch_key);
+/* ---- the WSGI way: mod_wsgi sends, a filter looks at it ------------------------------------- */
+
+/* Before mod_wsgi runs.  watch_key: what its files are watched under. */
+hdpy_answer *hdpy_answer_filter(request_rec *r, const char *watch_key);
+
+/* ---- the direct way: we send ---------------------------------------------------------------- */
+
+hdpy_answer *hdpy_answer_new(request_rec *r);
+
+/* Status and headers are in the request_rec: let the answer begin. */
+void hdpy_answer_begin(hdpy_answer *answer);
+
+/* Send bytes at once, up to the declared Content-Length; none: what waits to be sent.  An error is
+ * a client that is no longer there. */
+apr_status_t hdpy_answer_write(hdpy_answer *answer, const char *data, apr_size_t length);
+
+/* Send a part of a file at once. */
+apr_status_t hdpy_answer_write_file(hdpy_answer *answer, apr_file_t *file, apr_off_t offset,
+                                    apr_off_t length);
+
+/* Keep a copy of the whole small body, to be sent by hdpy_answer_end(). */
+void hdpy_answer_keep(hdpy_answer *answer, const char *data, apr_size_t length);
+
+/* Let Apache make the answer, its document for r->status; reason: for the log. */
+void hdpy_answer_use_document(hdpy_answer *answer, const char *reason);
+
+/* The answer ends before its time. */
+void hdpy_answer_cut_short(hdpy_answer *answer);
+
+/* ---- both ----------------------------------------------------------------------------------- */
 
 /* After Python has run, with what its handler returned: send what is to be sent, and return the
  * status for Apache, never DECLINED. */
-int hdpy_answer_end(request_rec *r, hdpy_answer *answer, int status);
+int hdpy_answer_end(hdpy_answer *answer, int status);
 
 #endif

@@ -18,13 +18,16 @@
 /* Environment of the request: the script's directory with the options in force, and the file's
  * stamp: mtime in microseconds, size and inode; empty when there is no such file. */
 #define HDPY_ENV_SETTINGS "httpdapy.settings"
-
 #define HDPY_ENV_STAMP "httpdapy.stamp"
 
 /* How the other files look that Python has had watched for this script, and the response header in
  * which it names them; see watch.h. */
 #define HDPY_ENV_WATCHED "httpdapy.watched"
 #define HDPY_HEADER_WATCH "Httpdapy-Watch"
+
+/* In an interpreter's first request: where this very file is, for the entry script to load it as the
+ * Python module _link and register the dispatch, and to leave the request alone. */
+#define HDPY_ENV_LINK "httpdapy.link"
 
 /* Response header by which Python hands the answer back to Apache: the status is as set, the body
  * is Apache's own document for it (ErrorDocument and all), the value says why, for the log. */

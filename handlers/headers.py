@@ -6,7 +6,7 @@ from _collections_abc import MutableMapping  # collections.abc costs a new inter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
 
@@ -19,8 +19,10 @@ class Headers(MutableMapping[str, str]):
 
     __slots__ = ("_table",)
 
-    def __init__(self) -> None:
+    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._table: dict[str, list[tuple[str, str]]] = {}
+        for name, value in fields:
+            self._table.setdefault(name.lower(), []).append((name, value))
 
     def __getitem__(self, name: str) -> str:
         fields = self._table[name.lower()]

@@ -1,23 +1,28 @@
 """The one interface through which the Python side sees a request.
 
 Everything above it works the same whichever way the request came into Python; the ways are in
-interpreters/ (wsgi.py).  Imported by type checkers only.
+interpreters/ (direct.py, wsgi.py).  Imported by type checkers only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from .headers import Headers
 
 
 class Request(Protocol):
-    """One request and the answer to it.  Belongs to the thread that runs it; dead afterwards.
+    """One request and the answer to it.
 
     Text is str: paths decoded as the file system has them, header values as Latin-1.
+    The body is read and the answer written by the thread that runs the request; others may look at
+    the facts meanwhile.  After the request's end every use raises RuntimeError.
     """
 
-    #: Status of the answer; may be set until the answer begins.
+    #: Status of the answer, 100 to 999; may be set until the answer begins.
+    #: Raises TypeError or ValueError for what is no status.
     status: int
+    #: The header Content-Type of the answer, "" when it is not set.
+    content_type: str
     #: Whether the status line and headers are out.
     started: bool
 
@@ -63,7 +68,11 @@ class Request(Protocol):
 
     @property
     def headers_in(self) -> Mapping[str, str]:
-        """The client's headers.  Names compare without case."""
+        """The client's headers, a repeated one as its values joined with ", ".
+
+        Names compare without case and are listed as ``Accept-Language``.  Left out are those with
+        characters besides letters, digits and "-", and ``Proxy``: in the environment, where they
+        become HTTP_..., one could pass for another."""
 
     @property
     def headers_out(self) -> Headers:
@@ -78,19 +87,62 @@ class Request(Protocol):
         """IP address of the client."""
 
     @property
+    def remote_port(self) -> int:
+        """TCP port of the connection's other end."""
+
+    @property
+    def local_addr(self) -> str:
+        """IP address at which the connection has come in."""
+
+    @property
+    def server_name(self) -> str:
+        """Name of the server, as UseCanonicalName has it."""
+
+    @property
+    def server_port(self) -> int:
+        """Port of the server, as UseCanonicalName and UseCanonicalPhysicalPort have it."""
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``."""
+
+    @property
     def environment(self) -> dict[str, str]:
         """The CGI variables of the request, a new dict each time."""
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Up to *size* bytes of the request's body, all of it without *size*; b"" at its end.
+    def read(self, size: int | None = -1, /) -> bytes:
+        """*size* bytes of the request's body, fewer only at its end, and b"" after it; all of it
+        without *size*.
 
-        Raises ClientGoneError when the client goes away before it has sent all.
+        Raises ClientGoneError when the client goes away before it has sent all, RequestError when
+        it sends nothing for Apache's Timeout (408) or more than LimitRequestBody (413).
         """
+
+    def readline(self, limit: int | None = -1, /) -> bytes:
+        """A line of the body with its end, or its first *limit* bytes; b"" at the end.
+
+        Raises as read().  The request is an iterator of these lines, too.
+        """
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __next__(self) -> bytes: ...
 
     def write(self, data: bytes, /) -> None:
         """Begin the answer if it has not begun, and send *data* at once.
 
         Raises ClientGoneError when the client is no longer there.
+        """
+
+    def flush(self) -> None:
+        """Begin the answer if it has not begun.  What was written is sent already."""
+
+    def sendfile(self, path: str, offset: int = 0, size: int = -1, /) -> None:
+        """Send *size* bytes of a file from *offset* on, all the rest without *size*; the first to
+        be sent sets Content-Length if it is not set.
+
+        Raises OSError for what cannot be opened or is no file, ValueError for what it does not
+        hold, ClientGoneError as write().
         """
 
     def finish(self, body: bytes, /) -> None:

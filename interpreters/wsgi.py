@@ -7,38 +7,29 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import allocate_lock, get_ident
+from errno import EINVAL, EISDIR, ENOSPC
+from stat import S_ISREG
 
 from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
+from . import direct
+from .derived import OVER, Derived, read_error
 from .dispatch import Dispatcher
-from .link import ENV_SETTINGS, ENV_STAMP, ENV_WATCHED, HEADER_DOCUMENT, HEADER_WATCH
+from .link import ENV_LINK, ENV_SETTINGS, ENV_STAMP, ENV_WATCHED, HEADER_DOCUMENT, HEADER_WATCH
 from .modules import Modules
 from .search import Search
 from .settings import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, NoReturn
 
     from .settings import Settings
 
-_status_lines = {200: "200 OK", 302: "302 Found", 404: "404 Not Found"}
+_PIECE = 256 * 1024
 _PRIVATE = ("wsgi.", "mod_wsgi.", "httpdapy.", "apache.")
-
-
-def status_line(status: int) -> str:
-    """Status and reason, as the first line of the answer has them."""
-    line = _status_lines.get(status)
-    if line is None:
-        from http import HTTPStatus
-
-        try:
-            line = f"{status} {HTTPStatus(status).phrase}"
-        except ValueError:
-            line = f"{int(status)} Status"
-        _status_lines[status] = line
-    return line
 
 
 def _path(text: str) -> str:
@@ -46,12 +37,12 @@ def _path(text: str) -> str:
     return text if text.isascii() else text.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
-class WSGIRequest:
+class WSGIRequest(Derived):
     """A request that came through mod_wsgi."""
 
     # defaults on the class, since most requests leave them as they are
-    status = 200
     started = False
+    _status = 200
     _has_tried = False
     _body: bytes | None = None
     _reason: str | None = None
@@ -63,11 +54,17 @@ class WSGIRequest:
         self.environ = environ
         self._start_response = start_response
         self._write: Callable[[bytes], Any]
+        self._thread = get_ident()
         self.headers_out = Headers()
         self.filename: str = environ["SCRIPT_FILENAME"]
         self.stamp: str = environ[ENV_STAMP]
         self.looked: str = environ[ENV_WATCHED]
         self.settings: Settings = parse(_path(environ[ENV_SETTINGS]))
+
+    def end(self) -> None:
+        """From now on every use raises."""
+        self.__dict__.clear()
+        self.__class__ = _OverRequest  # type: ignore[assignment]
 
     # -- the request -----------------------------------------------------------------------------
 
@@ -100,20 +97,32 @@ class WSGIRequest:
         return _path(self.environ["mod_wsgi.application_group"])
 
     @property
-    def directory(self) -> str:
-        return self.settings.directory
-
-    @property
-    def options(self) -> Mapping[str, str]:
-        return self.settings.options
-
-    @property
     def user(self) -> str | None:
         return self.environ.get("REMOTE_USER")
 
     @property
     def remote_addr(self) -> str:
         return self.environ["REMOTE_ADDR"]  # type: ignore[no-any-return]
+
+    @property
+    def remote_port(self) -> int:
+        return int(self.environ["REMOTE_PORT"])
+
+    @property
+    def local_addr(self) -> str:
+        return self.environ["SERVER_ADDR"]  # type: ignore[no-any-return]
+
+    @property
+    def server_name(self) -> str:
+        return self.environ["SERVER_NAME"]  # type: ignore[no-any-return]
+
+    @property
+    def server_port(self) -> int:
+        return int(self.environ["SERVER_PORT"])
+
+    @property
+    def scheme(self) -> str:
+        return self.environ["wsgi.url_scheme"]  # type: ignore[no-any-return]
 
     @property
     def headers_in(self) -> Headers:
@@ -129,42 +138,106 @@ class WSGIRequest:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
+        found = {
             name: value
             for name, value in self.environ.items()
             if isinstance(value, str) and not name.startswith(_PRIVATE)
         }
+        if self.scheme == "https":  # which WSGI has in place of this
+            found["HTTPS"] = "on"
+        return found
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._read("read", size)
+
+    def readline(self, limit: int | None = -1, /) -> bytes:
+        return self._read("readline", limit)
+
+    def __iter__(self) -> WSGIRequest:
+        return self
+
+    def __next__(self) -> bytes:
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+    def _read(self, method: str, size: int | None) -> bytes:
+        self._check_thread()
         try:
-            return self.environ["wsgi.input"].read(size)  # type: ignore[no-any-return]
+            return getattr(self.environ["wsgi.input"], method)(-1 if size is None else size)  # type: ignore[no-any-return]
         except OSError as error:
-            raise ClientGoneError(f"the request's body did not arrive: {error}") from error
+            raise read_error(_read_status(str(error)), str(error)) from error
+
+    def _check_thread(self) -> None:
+        if self._thread != get_ident():
+            raise RuntimeError(
+                "the body is read and the answer written by the thread that runs the request, "
+                "and no other"
+            )
 
     def log(self, message: str, /) -> None:
+        if not isinstance(message, str):
+            raise TypeError(f"a message for the log is a str, not {message!r}")
         self.environ["wsgi.errors"].write(message + "\n")
 
     # -- the answer ------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> int:
+        return self._status
+
+    @status.setter
+    def status(self, value: int) -> None:
+        if not isinstance(value, int):
+            raise TypeError(f"a status is an int from 100 to 999, not {value!r}")
+        if not 100 <= value <= 999:
+            raise ValueError(f"a status is an int from 100 to 999, not {value!r}")
+        self._status = value
 
     @property
     def unanswered(self) -> bool:
         return not self.started and not self._body
 
     def write(self, data: bytes, /) -> None:
+        self._check_thread()
         if not self.started:
             self._start()
             self.started = True
         if data:
             try:
-                self._write(data)
+                self._write(bytes(data))
             except OSError as error:
                 raise ClientGoneError(str(error)) from error
+
+    def flush(self) -> None:
+        self.write(b"")  # mod_wsgi flushes whatever is written
+
+    def sendfile(self, path: str, offset: int = 0, size: int = -1, /) -> None:
+        if not S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait
+            number = EISDIR if os.path.isdir(path) else EINVAL
+            raise OSError(number, os.strerror(number), path)
+        with open(path, "rb") as file:
+            whole = os.fstat(file.fileno()).st_size
+            if offset < 0 or offset > whole or size > whole - offset:
+                raise ValueError(
+                    f"sendfile: {size} bytes from {offset} on, of a file of {whole} bytes"
+                )
+            left = size if size >= 0 else whole - offset
+            if not self.started:
+                self.headers_out.setdefault("Content-Length", str(left))
+            self.write(b"")
+            file.seek(offset)
+            while left and (data := file.read(min(left, _PIECE))):
+                self.write(data)
+                left -= len(data)
 
     def finish(self, body: bytes, /) -> None:
         if self.started:
             self.write(body)
         else:
-            self._body = body
+            self._check_thread()
+            self._body = bytes(body)
 
     def watch(self, files: str) -> None:
         self._watch = files
@@ -189,7 +262,7 @@ class WSGIRequest:
         # the second time, the first having failed, PEP 3333 wants to know of what
         again = (sys.exc_info(),) if self._has_tried else ()
         self._has_tried = True
-        status, headers = status_line(self.status), self.headers_out.fields()
+        status, headers = f"{self._status} Status", self.headers_out.fields()
         if self._watch:
             headers.append((HEADER_WATCH, self._watch))
         if self._reason is not None:
@@ -201,6 +274,26 @@ class WSGIRequest:
         if self._is_cut_short:
             return _cut_short()
         return (self._body,) if self._body and not self.started else ()
+
+
+class _OverRequest:
+    def __getattribute__(self, name: str) -> NoReturn:
+        raise RuntimeError(OVER)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise RuntimeError(OVER)
+
+    def __iter__(self) -> NoReturn:
+        raise RuntimeError(OVER)
+
+    __next__ = __iter__
+
+
+def _read_status(reason: str) -> int:
+    """Apache's status for a body that did not arrive, by what mod_wsgi says of it."""
+    if os.strerror(ENOSPC) in reason:  # APR's word for LimitRequestBody
+        return 413
+    return 408 if "timeout" in reason else 400
 
 
 def _header_text(text: str) -> str:
@@ -234,10 +327,31 @@ class Application:
         modules = Modules()
         modules.install()
         self._dispatcher = Dispatcher(modules, Search(sys.path))
+        self._lock = allocate_lock()
+        self._is_direct: bool | None = None
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
+        link = environ.get(ENV_LINK)
+        if link and self._goes_direct(_path(link)):
+            start_response("200 OK", [])
+            return ()
         request = WSGIRequest(environ, start_response)
         self._dispatcher.answer(request)
-        return request.response()
+        response = request.response()
+        request.end()
+        return response
+
+    def _goes_direct(self, link: str) -> bool:
+        """Whether the link takes this request and all others itself; asked once."""
+        with self._lock:
+            if self._is_direct is None:
+                try:
+                    direct.register(link, self._dispatcher.answer)
+                except (ImportError, RuntimeError) as error:
+                    print(f"{link}: {error}; requests go through mod_wsgi", file=sys.stderr)
+                    self._is_direct = False
+                else:
+                    self._is_direct = True
+            return self._is_direct

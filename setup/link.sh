@@ -10,9 +10,10 @@ apxs=$venv/bin/mod_wsgi-apxs
     echo "apxs is missing; install apache2-dev, then make again" >&2
     exit 2
 }
+python="-I$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')"
 includes="-I$("$apxs" -q INCLUDEDIR) $("$apxs" -q EXTRA_INCLUDES)"
 mkdir -p "$(dirname "$target")"
 ${CC:-cc} -shared -fPIC -std=c11 -D_GNU_SOURCE -O2 -g ${CFLAGS:-} \
     -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
-    $includes -o "$target.new" apache/mod_httpdapy.c apache/answer.c apache/naming.c apache/watch.c
+    $python $includes -o "$target.new" apache/*.c
 mv "$target.new" "$target"

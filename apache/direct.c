@@ -1,0 +1,352 @@
+/* The direct way into Python: the link calls an interpreter's dispatch itself.
+ *
+ * mod_wsgi makes an interpreter when the first request for it comes, by running our entry script
+ * there; the script loads this file once more, as the Python module _link, and registers the
+ * interpreter's dispatch.  From then on a request needs a thread state, a call, and that is all.
+ * mod_wsgi owns the interpreters and ends them; whatever is ours is gone before.
+ *
+ * Thread states: one for each thread and interpreter that have met, made at the first request and
+ * kept, as threading.local() and context variables live in them.  They go when their thread ends
+ * (mod_http2 has threads that come and go), or with the child.
+ *
+ * PyGILState_Ensure(), by which mod_wsgi and extensions enter the main interpreter, takes whatever
+ * state Python thinks is the thread's own: the first that was made for it (3.11), or the last that
+ * ran (3.12 and later).  With sub-interpreters that is soon the wrong one, and mod_wsgi then runs a
+ * request for the main interpreter in a sub-interpreter.  So each thread gets its state in the main
+ * interpreter first of all, and hdpy_direct_prepare() makes it the last that ran.
+ */
+#include "direct.h"
+
+#include "http_log.h"
+#include "http_protocol.h"
+#include "apr_hash.h"
+#include "apr_strings.h"
+#include "apr_thread_mutex.h"
+#include "apr_thread_rwlock.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "interpreter.h"
+#include "request.h"
+
+extern module AP_MODULE_DECLARE_DATA httpdapy_module;
+APLOG_USE_MODULE(httpdapy);
+
+/* The thread states of one thread, by the interpreter's number. */
+typedef struct thread_states {
+    PyThreadState *main;
+    PyThreadState **of; /* in sub-interpreters */
+    unsigned room;
+    struct thread_states *next, *previous;
+} thread_states;
+
+/* All that are registered, by name, and the lock for both lists.  They live in the child's pool,
+ * from which only a new interpreter allocates, under the lock. */
+static apr_hash_t *interpreters;
+static apr_pool_t *pool;
+static apr_thread_rwlock_t *lock;
+
+/* All threads that have states; is_over: the child ends, and mod_wsgi will end the interpreters. */
+static thread_states *threads;
+static apr_thread_mutex_t *threads_lock;
+static int is_over;
+static pthread_key_t at_thread_end;
+static int has_key;
+
+static _Thread_local thread_states *own_states;
+static _Thread_local const char *expected; /* the interpreter that mod_wsgi loads on this thread */
+static _Thread_local struct {
+    PyObject *request;
+    hdpy_interpreter *interpreter;
+} current;
+
+/* ---- interpreters -------------------------------------------------------------------------- */
+
+hdpy_interpreter *hdpy_direct_find(const char *name)
+{
+    hdpy_interpreter *found;
+
+    if (!interpreters)
+        return NULL;
+    apr_thread_rwlock_rdlock(lock);
+    found = apr_hash_get(interpreters, name, APR_HASH_KEY_STRING);
+    apr_thread_rwlock_unlock(lock);
+    return found;
+}
+
+void hdpy_direct_expect(const char *name)
+{
+    expected = name;
+}
+
+int hdpy_interpreter_register(const hdpy_interpreter *interpreter)
+{
+    hdpy_interpreter *copy;
+
+    if (!interpreters || !expected) {
+        PyErr_SetString(PyExc_RuntimeError, "the link expects no interpreter to register");
+        return -1;
+    }
+    apr_thread_rwlock_wrlock(lock);
+    if (apr_hash_get(interpreters, expected, APR_HASH_KEY_STRING)) {
+        apr_thread_rwlock_unlock(lock);
+        PyErr_Format(PyExc_RuntimeError, "the interpreter '%s' is registered already", expected);
+        return -1;
+    }
+    copy = apr_pmemdup(pool, interpreter, sizeof(*interpreter));
+    copy->name = apr_pstrdup(pool, expected);
+    copy->state = PyInterpreterState_Get();
+    copy->number = apr_hash_count(interpreters);
+    apr_hash_set(interpreters, copy->name, APR_HASH_KEY_STRING, copy);
+    apr_thread_rwlock_unlock(lock);
+    return 0;
+}
+
+PyObject *hdpy_same_value(hdpy_same *same, const char *text, PyObject *make)
+{
+    PyObject *value;
+    char *copy;
+
+    if (same->value && !strcmp(same->text, text))
+        return Py_NewRef(same->value);
+    value = make ? PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape")
+                 : PyUnicode_DecodeFSDefault(text);
+    if (value && make)
+        Py_SETREF(value, PyObject_CallOneArg(make, value));
+    copy = value ? strdup(text) : NULL;
+    if (!copy)
+        return value; /* which is not kept then */
+    free(same->text);
+    same->text = copy;
+    Py_XSETREF(same->value, Py_NewRef(value));
+    return value;
+}
+
+PyObject *hdpy_current_request(void)
+{
+    return current.request && current.interpreter->state == PyInterpreterState_Get()
+         ? current.request : NULL;
+}
+
+const char *hdpy_direct_path(void)
+{
+    Dl_info file;
+
+    return dladdr(&httpdapy_module, &file) && file.dli_fname ? file.dli_fname : NULL;
+}
+
+/* ---- thread states ------------------------------------------------------------------------- */
+
+static int is_main(const hdpy_interpreter *interpreter)
+{
+    return !*interpreter->name;
+}
+
+/* Let go of a state of this very thread. */
+static void end_state(PyThreadState *state)
+{
+    PyEval_RestoreThread(state);
+    PyThreadState_Clear(state);
+    PyThreadState_DeleteCurrent();
+}
+
+static thread_states *make_states(void)
+{
+    thread_states *states = calloc(1, sizeof(*states));
+
+    if (!states)
+        return NULL;
+    PyGILState_Ensure();
+    states->main = PyEval_SaveThread();
+    apr_thread_mutex_lock(threads_lock);
+    states->next = threads;
+    if (threads)
+        threads->previous = states;
+    threads = states;
+    apr_thread_mutex_unlock(threads_lock);
+    pthread_setspecific(at_thread_end, states);
+    return states;
+}
+
+/* This thread's state in the interpreter; NULL: out of memory. */
+static PyThreadState *thread_state(const hdpy_interpreter *interpreter)
+{
+    thread_states *states = own_states;
+    unsigned number = interpreter->number;
+
+    if (!states)
+        states = own_states = make_states();
+    if (!states || is_main(interpreter))
+        return states ? states->main : NULL;
+    if (number >= states->room) {
+        unsigned room = number + 16;
+        PyThreadState **of = realloc(states->of, room * sizeof(*of));
+
+        if (!of)
+            return NULL;
+        memset(of + states->room, 0, (room - states->room) * sizeof(*of));
+        states->of = of;
+        states->room = room;
+    }
+    if (!states->of[number])
+        states->of[number] = PyThreadState_New(interpreter->state);
+    return states->of[number];
+}
+
+void hdpy_direct_prepare(const char *name)
+{
+    if (!own_states && interpreters)
+        own_states = make_states();
+    if (!*name && own_states && PyGILState_GetThisThreadState() != own_states->main) {
+        PyEval_RestoreThread(own_states->main);
+        PyEval_SaveThread();
+    }
+}
+
+/* The thread that these states belong to ends; it is the one that runs. */
+static void end_thread(void *data)
+{
+    thread_states *states = data;
+
+    apr_thread_mutex_lock(threads_lock);
+    if (!is_over) {
+        for (unsigned i = 0; i < states->room; i++)
+            if (states->of[i])
+                end_state(states->of[i]);
+        end_state(states->main);
+        if (states->next)
+            states->next->previous = states->previous;
+        if (states->previous)
+            states->previous->next = states->next;
+        else
+            threads = states->next;
+        free(states->of);
+        free(states);
+    }
+    apr_thread_mutex_unlock(threads_lock);
+    own_states = NULL;
+}
+
+/* ---- the end of the child ------------------------------------------------------------------ */
+
+static void forget(hdpy_same *same)
+{
+    Py_CLEAR(same->value);
+    free(same->text);
+    same->text = NULL;
+}
+
+/* Give back what we hold of an interpreter, whose GIL we have; mine: our state in it. */
+static void release(hdpy_interpreter *interpreter, PyThreadState *mine)
+{
+    Py_CLEAR(interpreter->dispatch);
+    Py_CLEAR(interpreter->request);
+    Py_CLEAR(interpreter->settings);
+    Py_CLEAR(interpreter->headers);
+    Py_CLEAR(interpreter->read_error);
+    Py_CLEAR(interpreter->write_error);
+    Py_CLEAR(interpreter->stamp.value);
+    forget(&interpreter->filename);
+    forget(&interpreter->looked);
+    forget(&interpreter->settings_text);
+    if (is_main(interpreter))
+        return; /* Python's own end takes the states of its threads with it */
+    for (thread_states *each = threads; each; each = each->next) {
+        PyThreadState *state = interpreter->number < each->room ? each->of[interpreter->number]
+                                                                : NULL;
+
+        if (!state || state == mine)
+            continue;
+        PyThreadState_Swap(state); /* what its end runs is to find itself in it */
+        PyThreadState_Clear(state);
+        PyThreadState_Swap(mine);
+        PyThreadState_Delete(state);
+        each->of[interpreter->number] = NULL;
+    }
+}
+
+/* The child's threads have come to their end, and mod_wsgi's cleanup is next. */
+static apr_status_t end_child(void *unused)
+{
+    apr_hash_t *all = interpreters;
+
+    apr_thread_mutex_lock(threads_lock);
+    is_over = 1;
+    interpreters = NULL;
+    apr_thread_mutex_unlock(threads_lock);
+    for (apr_hash_index_t *i = apr_hash_first(NULL, all); i; i = apr_hash_next(i)) {
+        hdpy_interpreter *interpreter = apr_hash_this_val(i);
+        PyThreadState *mine = thread_state(interpreter);
+
+        if (!mine)
+            continue;
+        PyEval_RestoreThread(mine);
+        release(interpreter, mine);
+        PyEval_SaveThread();
+        if (!is_main(interpreter)) {
+            end_state(mine);
+            own_states->of[interpreter->number] = NULL;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+void hdpy_direct_init_threads(void)
+{
+    has_key = pthread_key_create(&at_thread_end, end_thread) == 0;
+}
+
+void hdpy_direct_init(apr_pool_t *p)
+{
+    apr_pool_create(&pool, p);
+    if (!has_key || !Py_IsInitialized()
+        || apr_thread_rwlock_create(&lock, pool) != APR_SUCCESS
+        || apr_thread_mutex_create(&threads_lock, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS)
+        return; /* then nothing can register, and every request goes through mod_wsgi */
+    interpreters = apr_hash_make(pool);
+    apr_pool_cleanup_register(p, NULL, end_child, apr_pool_cleanup_null);
+}
+
+/* ---- a request ----------------------------------------------------------------------------- */
+
+/* Dispatch answers for every exception itself; what comes here is its own failure. */
+static void log_failure(request_rec *r, const hdpy_interpreter *interpreter)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0009: %s: dispatch has failed in interpreter "
+                  "'%s'; the next lines say how", r->filename, interpreter->name);
+    PyErr_Print();
+}
+
+int hdpy_direct_run(request_rec *r, hdpy_interpreter *interpreter, const hdpy_target *target)
+{
+    PyThreadState *state = thread_state(interpreter);
+    hdpy_answer *answer = NULL;
+    PyObject *request, *result = NULL;
+
+    if (!state)
+        return HTTP_INTERNAL_SERVER_ERROR;
+    PyEval_RestoreThread(state);
+    request = hdpy_request_new(interpreter, r, target);
+    if (request) {
+        current.request = request;
+        current.interpreter = interpreter;
+        result = PyObject_CallOneArg(interpreter->dispatch, request);
+    }
+    if (!result)
+        log_failure(r, interpreter);
+    Py_XDECREF(result);
+    if (request) {
+        current.request = NULL;
+        answer = hdpy_request_end(request);
+        Py_DECREF(request);
+    }
+    PyEval_SaveThread();
+    if (answer && !result)
+        hdpy_answer_cut_short(answer);
+    return answer ? hdpy_answer_end(answer, HTTP_INTERNAL_SERVER_ERROR)
+                  : HTTP_INTERNAL_SERVER_ERROR;
+}

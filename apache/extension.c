@@ -1,0 +1,74 @@
+/* The Python module _link: this very file, loaded by an interpreter of the server.
+ *
+ * interpreters/_link.pyi has the Python signatures.
+ */
+#include "interpreter.h"
+#include "request.h"
+
+static PyObject *link_register(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"dispatch", "request", "settings", "headers", "read_error",
+                            "write_error", NULL};
+    hdpy_interpreter found = {0};
+
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "$OOOOOO:register", names, &found.dispatch,
+                                     (PyObject **)&found.request, &found.settings, &found.headers,
+                                     &found.read_error, &found.write_error))
+        return NULL;
+    if (hdpy_interpreter_register(&found) < 0)
+        return NULL;
+    /* held until the child ends */
+    Py_INCREF(found.dispatch);
+    Py_INCREF(found.request);
+    Py_INCREF(found.settings);
+    Py_INCREF(found.headers);
+    Py_INCREF(found.read_error);
+    Py_INCREF(found.write_error);
+    Py_RETURN_NONE;
+}
+
+static PyObject *link_current(PyObject *module, PyObject *unused)
+{
+    PyObject *request = hdpy_current_request();
+
+    return Py_NewRef(request ? request : Py_None);
+}
+
+static PyMethodDef functions[] = {
+    {"register", (PyCFunction)(void (*)(void))link_register, METH_VARARGS | METH_KEYWORDS,
+     "Have the requests of this interpreter given to dispatch(request)."},
+    {"current", link_current, METH_NOARGS, "The request that this thread runs, or None."},
+    {NULL}
+};
+
+static int add_types(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &hdpy_request_spec, NULL);
+    int failed = !type || PyModule_AddType(module, (PyTypeObject *)type) < 0;
+
+    Py_XDECREF(type);
+    return failed ? -1 : 0;
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, add_types},
+#if PY_VERSION_HEX >= 0x030c0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL}
+};
+
+static PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_link",
+    .m_doc = "Requests straight from Apache.",
+    .m_methods = functions,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__link(void);
+
+PyMODINIT_FUNC PyInit__link(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,898 @@
+/* The Python class _link.Request: one request, as interpreters/served.py describes it.
+ *
+ * Nothing is computed before it is asked for.  The object outlives its request when a handler keeps
+ * it; then every use raises.  Bodies are read and answers sent without the GIL, by the thread that
+ * runs the request and no other; meanwhile other threads may ask for what the request_rec merely
+ * holds, not for what has to be worked out in its pool.
+ */
+#include "request.h"
+
+#include "http_core.h"
+#include "http_log.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "apr_lib.h"
+#include "apr_strings.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "answer.h"
+#include "body.h"
+#include "environment.h"
+#include "watch.h"
+
+extern module AP_MODULE_DECLARE_DATA httpdapy_module;
+APLOG_USE_MODULE(httpdapy);
+
+#define SMALL 65536       /* bytes of a body that are copied, to be sent without the GIL */
+#define LOG_LINE_MAX 4000 /* bytes; Apache cuts a line of the log, with all that precedes it, at 8192 */
+
+typedef struct {
+    PyObject_HEAD
+    request_rec *r; /* NULL: the request is over */
+    hdpy_interpreter *interpreter;
+    const hdpy_target *target;
+    hdpy_answer *answer;
+    hdpy_body body;
+    unsigned long thread;     /* that runs the request */
+    int is_busy;              /* that thread waits for the client, without the GIL */
+    int status;
+    int is_started;           /* status and headers are Apache's */
+    PyObject *whole;          /* bytes: the whole body of the answer; or NULL */
+    const char *document;     /* why Apache makes the answer; NULL: it does not */
+    PyObject *headers_in, *headers_out;
+} Request;
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+PyObject *hdpy_request_new(hdpy_interpreter *interpreter, request_rec *r,
+                           const hdpy_target *target)
+{
+    Request *self = (Request *)interpreter->request->tp_alloc(interpreter->request, 0);
+
+    if (!self)
+        return NULL;
+    self->r = self->body.r = r;
+    self->interpreter = interpreter;
+    self->target = target;
+    self->answer = hdpy_answer_new(r);
+    self->thread = PyThread_get_thread_ident();
+    self->status = HTTP_OK;
+    return (PyObject *)self;
+}
+
+hdpy_answer *hdpy_request_end(PyObject *request)
+{
+    Request *self = (Request *)request;
+
+    self->r = NULL;
+    return self->answer;
+}
+
+static void request_dealloc(Request *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    Py_XDECREF(self->whole);
+    Py_XDECREF(self->headers_in);
+    Py_XDECREF(self->headers_out);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static int is_live(Request *self)
+{
+    if (self->r)
+        return 1;
+    PyErr_SetString(PyExc_RuntimeError,
+                    "the request is over: take what you need of it before the handler returns");
+    return 0;
+}
+
+/* Whether what lives in the request's pool may be touched. */
+static int is_free(Request *self)
+{
+    if (!is_live(self))
+        return 0;
+    if (!self->is_busy)
+        return 1;
+    PyErr_SetString(PyExc_RuntimeError, "the request is in use by its own thread, which waits for "
+                                        "the client: ask before you start another thread");
+    return 0;
+}
+
+/* Whether this thread may read and write. */
+static int is_own(Request *self)
+{
+    if (!is_live(self))
+        return 0;
+    if (self->thread == PyThread_get_thread_ident())
+        return 1;
+    PyErr_SetString(PyExc_RuntimeError, "the body is read and the answer written by the thread "
+                                        "that runs the request, and no other");
+    return 0;
+}
+
+/* ---- facts --------------------------------------------------------------------------------- */
+
+static PyObject *latin1_str(const char *text)
+{
+    return PyUnicode_DecodeLatin1(text, (Py_ssize_t)strlen(text), NULL);
+}
+
+static PyObject *path_str(const char *text)
+{
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape");
+}
+
+/* A text of the request_rec, at the offset `field`; "" for none. */
+static const char *text_at(Request *self, void *field)
+{
+    const char *text = *(char **)((char *)self->r + (size_t)field);
+
+    return text ? text : "";
+}
+
+static PyObject *get_text(Request *self, void *field)
+{
+    return is_live(self) ? latin1_str(text_at(self, field)) : NULL;
+}
+
+/* As mod_wsgi has it: with single slashes. */
+static PyObject *get_path(Request *self, void *field)
+{
+    const char *text;
+
+    if (!is_live(self))
+        return NULL;
+    text = text_at(self, field);
+    if (strstr(text, "//")) {
+        if (!is_free(self))
+            return NULL;
+        text = apr_pstrdup(self->r->pool, text);
+        ap_no2slash((char *)text);
+    }
+    return path_str(text);
+}
+
+static PyObject *get_user(Request *self, void *unused)
+{
+    if (!is_live(self))
+        return NULL;
+    if (!self->r->user)
+        Py_RETURN_NONE;
+    return latin1_str(self->r->user);
+}
+
+static PyObject *get_filename(Request *self, void *unused)
+{
+    return is_live(self) ? hdpy_same_value(&self->interpreter->filename, self->r->filename, NULL)
+                         : NULL;
+}
+
+static PyObject *get_unparsed_uri(Request *self, void *unused)
+{
+    return is_free(self) ? latin1_str(hdpy_unparsed_uri(self->r)) : NULL;
+}
+
+static PyObject *get_interpreter(Request *self, void *unused)
+{
+    return is_live(self) ? path_str(self->interpreter->name) : NULL;
+}
+
+static PyObject *get_local_addr(Request *self, void *unused)
+{
+    return is_live(self) ? latin1_str(self->r->connection->local_ip) : NULL;
+}
+
+static PyObject *get_remote_port(Request *self, void *unused)
+{
+    return is_live(self) ? PyLong_FromLong(self->r->connection->client_addr->port) : NULL;
+}
+
+static PyObject *get_server_name(Request *self, void *unused)
+{
+    return is_free(self) ? latin1_str(ap_get_server_name_for_url(self->r)) : NULL;
+}
+
+static PyObject *get_server_port(Request *self, void *unused)
+{
+    return is_live(self) ? PyLong_FromLong(ap_get_server_port(self->r)) : NULL;
+}
+
+static PyObject *get_scheme(Request *self, void *unused)
+{
+    return is_live(self) ? latin1_str(ap_http_scheme(self->r)) : NULL;
+}
+
+static PyObject *get_settings(Request *self, void *unused)
+{
+    return is_live(self) ? hdpy_same_value(&self->interpreter->settings_text,
+                                           self->target->settings, self->interpreter->settings)
+                         : NULL;
+}
+
+static PyObject *get_looked(Request *self, void *unused)
+{
+    return is_live(self) ? hdpy_same_value(&self->interpreter->looked, self->target->looked, NULL)
+                         : NULL;
+}
+
+/* What changes when the file does, as interpreters/stamps.py writes it. */
+static PyObject *get_stamp(Request *self, void *unused)
+{
+    const apr_finfo_t *file;
+    hdpy_interpreter *interpreter = self->interpreter;
+
+    if (!is_live(self))
+        return NULL;
+    file = &self->r->finfo;
+    if (file->filetype != APR_REG)
+        return PyUnicode_FromStringAndSize(NULL, 0);
+    if (!interpreter->stamp.value || interpreter->stamp.mtime != file->mtime
+        || interpreter->stamp.size != file->size || interpreter->stamp.inode != file->inode) {
+        PyObject *value = PyUnicode_FromFormat("%lld %lld %llu", (long long)file->mtime,
+                                               (long long)file->size,
+                                               (unsigned long long)file->inode);
+
+        if (!value)
+            return NULL;
+        Py_XSETREF(interpreter->stamp.value, value);
+        interpreter->stamp.mtime = file->mtime;
+        interpreter->stamp.size = file->size;
+        interpreter->stamp.inode = file->inode;
+    }
+    return Py_NewRef(interpreter->stamp.value);
+}
+
+static PyObject *get_status(Request *self, void *unused)
+{
+    return is_live(self) ? PyLong_FromLong(self->status) : NULL;
+}
+
+static int set_status(Request *self, PyObject *value, void *unused)
+{
+    long status;
+
+    if (!is_live(self))
+        return -1;
+    if (!value || !PyLong_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "a status is an int from 100 to 999, not %R",
+                     value ? value : Py_None);
+        return -1;
+    }
+    status = PyLong_AsLong(value);
+    if (status < 100 || status > 999) {
+        PyErr_Format(PyExc_ValueError, "a status is an int from 100 to 999, not %R", value);
+        return -1;
+    }
+    self->status = (int)status;
+    return 0;
+}
+
+static PyObject *get_started(Request *self, void *unused)
+{
+    return is_live(self) ? PyBool_FromLong(self->is_started) : NULL;
+}
+
+static PyObject *get_unanswered(Request *self, void *unused)
+{
+    return is_live(self)
+         ? PyBool_FromLong(!self->is_started && (!self->whole || !PyBytes_GET_SIZE(self->whole)))
+         : NULL;
+}
+
+/* ---- headers ------------------------------------------------------------------------------- */
+
+/* "ACCEPT-LANGUAGE" as "Accept-Language": HTTP/2 has small letters only, others write as they
+ * like. */
+static PyObject *header_name(const char *name)
+{
+    Py_ssize_t length = (Py_ssize_t)strlen(name);
+    PyObject *text = PyUnicode_New(length, 127);
+    int first = 1;
+
+    if (!text)
+        return NULL;
+    for (Py_ssize_t i = 0; i < length; i++) {
+        PyUnicode_WRITE(PyUnicode_KIND(text), PyUnicode_DATA(text), i,
+                        (Py_UCS4)(first ? apr_toupper(name[i]) : apr_tolower(name[i])));
+        first = name[i] == '-';
+    }
+    return text;
+}
+
+/* [(name, value)], of the request's headers. */
+static PyObject *header_list(const apr_table_t *table)
+{
+    const apr_array_header_t *entries = apr_table_elts(table);
+    PyObject *list = PyList_New(0);
+
+    for (int i = 0; list && i < entries->nelts; i++) {
+        const apr_table_entry_t *entry = (const apr_table_entry_t *)entries->elts + i;
+        PyObject *pair;
+        int failed;
+
+        if (!entry->key || !entry->val || !hdpy_is_visible(entry->key))
+            continue;
+        pair = Py_BuildValue("(NN)", header_name(entry->key), latin1_str(entry->val));
+        failed = !pair || PyList_Append(list, pair) < 0;
+        Py_XDECREF(pair);
+        if (failed)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *get_headers_in(Request *self, void *unused)
+{
+    if (!is_live(self))
+        return NULL;
+    if (!self->headers_in) {
+        PyObject *list = is_free(self) ? header_list(self->r->headers_in) : NULL;
+
+        if (!list)
+            return NULL;
+        self->headers_in = PyObject_CallOneArg(self->interpreter->headers, list);
+        Py_DECREF(list);
+    }
+    return Py_XNewRef(self->headers_in);
+}
+
+static PyObject *get_headers_out(Request *self, void *unused)
+{
+    if (!is_live(self))
+        return NULL;
+    if (!self->headers_out)
+        self->headers_out = PyObject_CallNoArgs(self->interpreter->headers);
+    return Py_XNewRef(self->headers_out);
+}
+
+/* Bytes of a header's name or value, in the pool where they are not those of the str.  NULL with an
+ * exception for what cannot be sent. */
+static const char *header_bytes(Request *self, PyObject *name, PyObject *text)
+{
+    const char *bytes = NULL;
+    int is_name = name == text;
+
+    if (!PyUnicode_Check(text)) {
+        PyErr_Format(PyExc_TypeError, "header %R: names and values are str, not %R", name, text);
+        return NULL;
+    }
+    if (PyUnicode_IS_ASCII(text)) {
+        bytes = PyUnicode_AsUTF8(text);
+    } else {
+        PyObject *latin1 = PyUnicode_AsLatin1String(text);
+
+        if (latin1)
+            bytes = apr_pstrmemdup(self->r->pool, PyBytes_AS_STRING(latin1),
+                                   (apr_size_t)PyBytes_GET_SIZE(latin1));
+        Py_XDECREF(latin1);
+    }
+    if (!bytes)
+        return NULL;
+    if ((Py_ssize_t)strlen(bytes) != PyUnicode_GET_LENGTH(text) || (is_name && !*bytes))
+        goto refused;
+    for (const char *c = bytes; *c; c++)
+        if (is_name ? !(apr_isalnum(*c) || strchr("!#$%&'*+-.^_`|~", *c))
+                    : (unsigned char)*c < ' ' ? *c != '\t' : *c == 0x7f)
+            goto refused;
+    return bytes;
+
+refused:
+    if (is_name)
+        PyErr_Format(PyExc_ValueError, "%R is no name of a header", name);
+    else
+        PyErr_Format(PyExc_ValueError, "header %R: a control character in %R", name, text);
+    return NULL;
+}
+
+static int is_length(const char *value)
+{
+    return *value && !value[strspn(value, "0123456789")] && strlen(value) < 19;
+}
+
+static void put_header(request_rec *r, const char *name, const char *value)
+{
+    if (!strcasecmp(name, "Content-Type"))
+        ap_set_content_type(r, apr_pstrdup(r->pool, value));
+    else if (!strcasecmp(name, "Content-Length"))
+        ap_set_content_length(r, apr_atoi64(value));
+    else if (!strcasecmp(name, "WWW-Authenticate"))
+        apr_table_add(r->err_headers_out, name, value);
+    else
+        apr_table_add(r->headers_out, name, value);
+}
+
+/* Give status and headers to Apache: all, or with an exception none.  length: of the whole body, in
+ * place of any other; or -1. */
+static int put_headers(Request *self, Py_ssize_t length)
+{
+    request_rec *r = self->r;
+    PyObject *fields;
+    Py_ssize_t count;
+    const char **lines;
+
+    if (self->headers_out) {
+        fields = PyObject_CallMethod(self->headers_out, "fields", NULL);
+        if (!fields)
+            return -1;
+        count = PyList_Size(fields);
+        lines = count > 0 ? apr_palloc(r->pool, 2 * (apr_size_t)count * sizeof(char *)) : NULL;
+        for (Py_ssize_t i = 0; i < count; i++) {
+            PyObject *name = PyTuple_GetItem(PyList_GET_ITEM(fields, i), 0);
+            PyObject *value = PyTuple_GetItem(PyList_GET_ITEM(fields, i), 1);
+
+            lines[2 * i] = name && value ? header_bytes(self, name, name) : NULL;
+            lines[2 * i + 1] = lines[2 * i] ? header_bytes(self, name, value) : NULL;
+            if (!lines[2 * i + 1]) {
+                Py_DECREF(fields);
+                return -1;
+            }
+            if (!strcasecmp(lines[2 * i], "Content-Length") && !is_length(lines[2 * i + 1])) {
+                PyErr_Format(PyExc_ValueError, "header 'Content-Length': %R is no length", value);
+                Py_DECREF(fields);
+                return -1;
+            }
+        }
+        for (Py_ssize_t i = 0; i < count; i++)
+            if (length < 0 || strcasecmp(lines[2 * i], "Content-Length"))
+                put_header(r, lines[2 * i], lines[2 * i + 1]);
+        Py_DECREF(fields);
+    }
+    if (length >= 0)
+        ap_set_content_length(r, length);
+    r->status = self->status;
+    return 0;
+}
+
+static PyObject *get_environment(Request *self, void *unused)
+{
+    const apr_array_header_t *entries;
+    PyObject *found;
+
+    if (!is_free(self))
+        return NULL;
+    entries = apr_table_elts(hdpy_environment(self->r));
+    found = PyDict_New();
+    for (int i = 0; found && i < entries->nelts; i++) {
+        const apr_table_entry_t *entry = (const apr_table_entry_t *)entries->elts + i;
+        int is_path = !strcmp(entry->key, "DOCUMENT_ROOT")
+                   || !strcmp(entry->key, "SCRIPT_FILENAME");
+        PyObject *value = is_path ? PyUnicode_DecodeFSDefault(entry->val)
+                                  : latin1_str(entry->val);
+
+        if (!value || PyDict_SetItemString(found, entry->key, value) < 0)
+            Py_CLEAR(found);
+        Py_XDECREF(value);
+    }
+    return found;
+}
+
+/* ---- the body ------------------------------------------------------------------------------ */
+
+#define BEGIN_WAIT(self)                                                                          \
+    (self)->is_busy = 1;                                                                          \
+    Py_BEGIN_ALLOW_THREADS
+#define END_WAIT(self)                                                                            \
+    Py_END_ALLOW_THREADS                                                                          \
+    (self)->is_busy = 0;
+
+/* Raise what became of reading. */
+static void set_read_error(Request *self, apr_status_t status)
+{
+    char reason[200];
+    PyObject *error;
+
+    apr_strerror(status, reason, sizeof(reason));
+    error = PyObject_CallFunction(self->interpreter->read_error, "is",
+                                  ap_map_http_request_error(status, HTTP_BAD_REQUEST), reason);
+    if (error)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_XDECREF(error);
+}
+
+/* Up to `size` bytes at the end of *result, at `length`, which is large enough for them. */
+static int read_into(Request *self, PyObject *result, Py_ssize_t length, Py_ssize_t size,
+                     Py_ssize_t *found)
+{
+    apr_size_t read;
+    apr_status_t status;
+
+    BEGIN_WAIT(self)
+    status = hdpy_body_read(&self->body, PyBytes_AS_STRING(result) + length, (apr_size_t)size,
+                            &read);
+    END_WAIT(self)
+    *found = (Py_ssize_t)read;
+    if (status != APR_SUCCESS)
+        set_read_error(self, status);
+    return status == APR_SUCCESS ? 0 : -1;
+}
+
+static PyObject *request_read(Request *self, PyObject *const *args, Py_ssize_t count)
+{
+    Py_ssize_t size = -1, length = 0, room, found;
+    PyObject *result;
+
+    if (!is_own(self))
+        return NULL;
+    if (count > 1) {
+        PyErr_SetString(PyExc_TypeError, "read() takes the number of bytes, or nothing");
+        return NULL;
+    }
+    if (count == 1 && args[0] != Py_None) {
+        size = PyNumber_AsSsize_t(args[0], PyExc_OverflowError);
+        if (size == -1 && PyErr_Occurred())
+            return NULL;
+    }
+    /* not more at once than has arrived so far: a client's word, or a handler's, is no reason for
+     * a gigabyte of memory */
+    room = size >= 0 && size < SMALL ? size : SMALL;
+    result = PyBytes_FromStringAndSize(NULL, room);
+    while (result) {
+        if (read_into(self, result, length, room - length, &found) < 0) {
+            Py_DECREF(result);
+            return NULL;
+        }
+        length += found;
+        if (length < room || room == size)
+            break;
+        room = size >= 0 && size - room < room ? size : 2 * room;
+        _PyBytes_Resize(&result, room);
+    }
+    if (result && length < room)
+        _PyBytes_Resize(&result, length);
+    return result;
+}
+
+static PyObject *read_line(Request *self, Py_ssize_t limit)
+{
+    PyObject *line = PyBytes_FromStringAndSize(NULL, 0);
+    int is_whole = 0;
+
+    while (line && !is_whole && (limit < 0 || PyBytes_GET_SIZE(line) < limit)) {
+        const char *data, *end;
+        apr_size_t length;
+        apr_status_t status;
+        PyObject *piece;
+
+        BEGIN_WAIT(self)
+        status = hdpy_body_peek(&self->body, &data, &length);
+        END_WAIT(self)
+        if (status != APR_SUCCESS) {
+            set_read_error(self, status);
+            Py_CLEAR(line);
+            break;
+        }
+        if (!length)
+            break;
+        if (limit >= 0 && (Py_ssize_t)length > limit - PyBytes_GET_SIZE(line))
+            length = (apr_size_t)(limit - PyBytes_GET_SIZE(line));
+        end = memchr(data, '\n', length);
+        if (end) {
+            length = (apr_size_t)(end - data) + 1;
+            is_whole = 1;
+        }
+        piece = PyBytes_FromStringAndSize(data, (Py_ssize_t)length);
+        if (piece)
+            hdpy_body_take(&self->body, length);
+        PyBytes_ConcatAndDel(&line, piece);
+    }
+    return line;
+}
+
+static PyObject *request_readline(Request *self, PyObject *const *args, Py_ssize_t count)
+{
+    Py_ssize_t limit = -1;
+
+    if (!is_own(self))
+        return NULL;
+    if (count > 1) {
+        PyErr_SetString(PyExc_TypeError, "readline() takes the most bytes to read, or nothing");
+        return NULL;
+    }
+    if (count == 1 && args[0] != Py_None) {
+        limit = PyNumber_AsSsize_t(args[0], PyExc_OverflowError);
+        if (limit == -1 && PyErr_Occurred())
+            return NULL;
+    }
+    return read_line(self, limit);
+}
+
+static PyObject *request_iternext(Request *self)
+{
+    PyObject *line = is_own(self) ? read_line(self, -1) : NULL;
+
+    if (line && !PyBytes_GET_SIZE(line))
+        Py_CLEAR(line); /* the end, without an exception */
+    return line;
+}
+
+/* ---- the answer ---------------------------------------------------------------------------- */
+
+/* Raise what became of writing. */
+static PyObject *write_result(Request *self, apr_status_t status)
+{
+    char reason[200];
+    PyObject *error;
+
+    if (status == APR_SUCCESS)
+        Py_RETURN_NONE;
+    apr_strerror(status, reason, sizeof(reason));
+    error = PyObject_CallFunction(self->interpreter->write_error, "s", reason);
+    if (error)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_XDECREF(error);
+    return NULL;
+}
+
+static int start(Request *self)
+{
+    if (self->is_started)
+        return 0;
+    if (put_headers(self, -1) < 0)
+        return -1;
+    Py_CLEAR(self->whole);
+    self->document = NULL;
+    self->is_started = 1;
+    hdpy_answer_begin(self->answer);
+    return 0;
+}
+
+static PyObject *send_bytes(Request *self, const char *data, Py_ssize_t length)
+{
+    apr_status_t status;
+
+    BEGIN_WAIT(self)
+    status = hdpy_answer_write(self->answer, data, (apr_size_t)length);
+    END_WAIT(self)
+    return write_result(self, status);
+}
+
+static PyObject *request_write(Request *self, PyObject *data)
+{
+    Py_buffer bytes;
+    PyObject *result;
+
+    if (!is_own(self) || PyObject_GetBuffer(data, &bytes, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (start(self) < 0)
+        result = NULL;
+    else
+        result = bytes.len ? send_bytes(self, bytes.buf, bytes.len) : Py_NewRef(Py_None);
+    PyBuffer_Release(&bytes);
+    return result;
+}
+
+static PyObject *request_flush(Request *self, PyObject *unused)
+{
+    return is_own(self) && start(self) == 0 ? send_bytes(self, "", 0) : NULL;
+}
+
+static PyObject *request_finish(Request *self, PyObject *body)
+{
+    if (!is_own(self))
+        return NULL;
+    if (self->is_started)
+        return request_write(self, body);
+    body = PyBytes_CheckExact(body) ? Py_NewRef(body) : PyBytes_FromObject(body);
+    if (!body)
+        return NULL;
+    Py_XSETREF(self->whole, body);
+    Py_RETURN_NONE;
+}
+
+static PyObject *request_begin(Request *self, PyObject *unused)
+{
+    Py_ssize_t length = self->whole ? PyBytes_GET_SIZE(self->whole) : 0;
+
+    if (!is_own(self))
+        return NULL;
+    if (self->is_started)
+        Py_RETURN_NONE;
+    if (put_headers(self, length && !self->document ? length : -1) < 0)
+        return NULL;
+    self->is_started = 1;
+    if (self->document) {
+        hdpy_answer_use_document(self->answer, self->document);
+        Py_RETURN_NONE;
+    }
+    hdpy_answer_begin(self->answer);
+    if (length > SMALL)
+        return send_bytes(self, PyBytes_AS_STRING(self->whole), length);
+    if (length)
+        hdpy_answer_keep(self->answer, PyBytes_AS_STRING(self->whole), (apr_size_t)length);
+    Py_RETURN_NONE;
+}
+
+/* Open a file, and see that it is one: 0, or an errno. */
+static int open_file(Request *self, const char *path, apr_file_t **file, apr_off_t *size)
+{
+    const core_dir_config *core = ap_get_core_module_config(self->r->per_dir_config);
+    apr_int32_t flags = APR_READ | APR_BINARY
+                      | (core->enable_sendfile == ENABLE_SENDFILE_OFF ? 0 : APR_SENDFILE_ENABLED);
+    apr_finfo_t found;
+    apr_status_t status = apr_stat(&found, path, APR_FINFO_TYPE | APR_FINFO_SIZE, self->r->pool);
+
+    if (status == APR_SUCCESS)
+        status = found.filetype == APR_REG ? apr_file_open(file, path, flags, 0, self->r->pool)
+               : found.filetype == APR_DIR ? EISDIR : EINVAL;
+    *size = found.size;
+    return status;
+}
+
+static PyObject *request_sendfile(Request *self, PyObject *args)
+{
+    PyObject *path, *result = NULL;
+    long long offset = 0, size = -1;
+    apr_file_t *file;
+    apr_off_t all;
+    apr_status_t status;
+
+    if (!is_own(self) || !PyArg_ParseTuple(args, "O&|LL:sendfile", PyUnicode_FSConverter, &path,
+                                           &offset, &size))
+        return NULL;
+    BEGIN_WAIT(self)
+    status = open_file(self, PyBytes_AS_STRING(path), &file, &all);
+    END_WAIT(self)
+    if (status != APR_SUCCESS) {
+        errno = status;
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, PyBytes_AS_STRING(path));
+        goto end;
+    }
+    if (offset < 0 || offset > all || size > all - offset) {
+        PyErr_Format(PyExc_ValueError, "sendfile: %lld bytes from %lld on, of a file of %lld bytes",
+                     size, offset, (long long)all);
+        goto end;
+    }
+    if (size < 0)
+        size = all - offset;
+    if (!self->is_started) {
+        PyObject *headers = get_headers_out(self, NULL);
+        PyObject *length = headers ? PyUnicode_FromFormat("%lld", size) : NULL;
+        int failed = !length || (!PyMapping_HasKeyString(headers, "Content-Length")
+                                 && PyMapping_SetItemString(headers, "Content-Length", length) < 0);
+
+        Py_XDECREF(length);
+        Py_XDECREF(headers);
+        if (failed || start(self) < 0)
+            goto end;
+    }
+    BEGIN_WAIT(self)
+    status = hdpy_answer_write_file(self->answer, file, offset, size);
+    END_WAIT(self)
+    result = write_result(self, status);
+end:
+    Py_DECREF(path);
+    return result;
+}
+
+static PyObject *request_apache_document(Request *self, PyObject *args)
+{
+    int status;
+    const char *reason;
+
+    if (!is_own(self) || !PyArg_ParseTuple(args, "iz:apache_document", &status, &reason))
+        return NULL;
+    self->status = status;
+    self->document = apr_pstrdup(self->r->pool, reason);
+    Py_RETURN_NONE;
+}
+
+static PyObject *request_cut_short(Request *self, PyObject *unused)
+{
+    if (!is_own(self))
+        return NULL;
+    hdpy_answer_cut_short(self->answer);
+    Py_RETURN_NONE;
+}
+
+static PyObject *request_watch(Request *self, PyObject *files)
+{
+    const char *text = is_live(self) ? PyUnicode_AsUTF8(files) : NULL;
+
+    if (!text)
+        return NULL;
+    hdpy_watch_set(self->target->watch_key, text);
+    Py_RETURN_NONE;
+}
+
+/* ---- the log ------------------------------------------------------------------------------- */
+
+/* Line by line, each with the script's name in front, as mod_wsgi does it. */
+static PyObject *request_log(Request *self, PyObject *message)
+{
+    PyObject *bytes;
+    const char *line, *end;
+
+    if (!is_free(self))
+        return NULL;
+    if (!PyUnicode_Check(message)) {
+        PyErr_Format(PyExc_TypeError, "a message for the log is a str, not %R", message);
+        return NULL;
+    }
+    bytes = PyUnicode_AsEncodedString(message, "utf-8", "backslashreplace");
+    if (!bytes)
+        return NULL;
+    line = PyBytes_AS_STRING(bytes);
+    end = line + PyBytes_GET_SIZE(bytes);
+    BEGIN_WAIT(self)
+    while (line < end) {
+        const char *stop = line;
+
+        while (stop < end && *stop != '\n' && *stop && stop - line < LOG_LINE_MAX)
+            stop++;
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, self->r, "[script %s] %.*s", self->r->filename,
+                      (int)(stop - line), line);
+        line = stop < end && (*stop == '\n' || !*stop) ? stop + 1 : stop;
+    }
+    END_WAIT(self)
+    Py_DECREF(bytes);
+    Py_RETURN_NONE;
+}
+
+/* ---- the class ----------------------------------------------------------------------------- */
+
+#define FIELD(name) (void *)offsetof(request_rec, name)
+
+/* interpreters/served.py and handlers/request.py say what they are. */
+static PyGetSetDef attributes[] = {
+    {"method", (getter)get_text, NULL, NULL, FIELD(method)},
+    {"protocol", (getter)get_text, NULL, NULL, FIELD(protocol)},
+    {"args", (getter)get_text, NULL, NULL, FIELD(args)},
+    {"remote_addr", (getter)get_text, NULL, NULL, FIELD(useragent_ip)},
+    {"uri", (getter)get_path, NULL, NULL, FIELD(uri)},
+    {"path_info", (getter)get_path, NULL, NULL, FIELD(path_info)},
+    {"unparsed_uri", (getter)get_unparsed_uri, NULL, NULL, NULL},
+    {"filename", (getter)get_filename, NULL, NULL, NULL},
+    {"user", (getter)get_user, NULL, NULL, NULL},
+    {"interpreter", (getter)get_interpreter, NULL, NULL, NULL},
+    {"local_addr", (getter)get_local_addr, NULL, NULL, NULL},
+    {"remote_port", (getter)get_remote_port, NULL, NULL, NULL},
+    {"server_name", (getter)get_server_name, NULL, NULL, NULL},
+    {"server_port", (getter)get_server_port, NULL, NULL, NULL},
+    {"scheme", (getter)get_scheme, NULL, NULL, NULL},
+    {"headers_in", (getter)get_headers_in, NULL, NULL, NULL},
+    {"headers_out", (getter)get_headers_out, NULL, NULL, NULL},
+    {"status", (getter)get_status, (setter)set_status, NULL, NULL},
+    {"started", (getter)get_started, NULL, NULL, NULL},
+    {"unanswered", (getter)get_unanswered, NULL, NULL, NULL},
+    {"environment", (getter)get_environment, NULL, NULL, NULL},
+    {"settings", (getter)get_settings, NULL, NULL, NULL},
+    {"stamp", (getter)get_stamp, NULL, NULL, NULL},
+    {"looked", (getter)get_looked, NULL, NULL, NULL},
+    {NULL}
+};
+
+static PyMethodDef methods[] = {
+    {"read", (PyCFunction)(void (*)(void))request_read, METH_FASTCALL, NULL},
+    {"readline", (PyCFunction)(void (*)(void))request_readline, METH_FASTCALL, NULL},
+    {"write", (PyCFunction)request_write, METH_O, NULL},
+    {"flush", (PyCFunction)request_flush, METH_NOARGS, NULL},
+    {"sendfile", (PyCFunction)request_sendfile, METH_VARARGS, NULL},
+    {"finish", (PyCFunction)request_finish, METH_O, NULL},
+    {"begin", (PyCFunction)request_begin, METH_NOARGS, NULL},
+    {"apache_document", (PyCFunction)request_apache_document, METH_VARARGS, NULL},
+    {"cut_short", (PyCFunction)request_cut_short, METH_NOARGS, NULL},
+    {"watch", (PyCFunction)request_watch, METH_O, NULL},
+    {"log", (PyCFunction)request_log, METH_O, NULL},
+    {NULL}
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "A request that Apache gave to Python directly."},
+    {Py_tp_dealloc, request_dealloc},
+    {Py_tp_getset, attributes},
+    {Py_tp_methods, methods},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, request_iternext},
+    {0, NULL}
+};
+
+PyType_Spec hdpy_request_spec = {
+    .name = "httpdapy._link.Request",
+    .basicsize = sizeof(Request),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = slots,
+};

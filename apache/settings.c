@@ -1,0 +1,215 @@
+/* The directives of a directory, and the settings that a request has of them.
+ *
+ * All are FileInfo, so anywhere up to .htaccess; each level adds to those above it:
+ *
+ *   PythonOption name value       none          for the handler; later and deeper ones win
+ *   PythonInterpreter name        its directory share one interpreter by name
+ *   PythonReplicas number|auto    1             interpreters for one directory in one process
+ */
+#include "settings.h"
+
+#include "http_core.h"
+#include "apr_lib.h"
+#include "apr_strings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "naming.h"
+
+extern module AP_MODULE_DECLARE_DATA httpdapy_module;
+
+#define REPLICAS_MAX 256
+
+void *hdpy_create_dir_conf(apr_pool_t *p, char *dir)
+{
+    hdpy_dir_conf *conf = apr_pcalloc(p, sizeof(*conf));
+
+    conf->replicas = HDPY_UNSET;
+    return conf;
+}
+
+static apr_table_t *merge_tables(apr_pool_t *p, const apr_table_t *base, const apr_table_t *add)
+{
+    apr_table_t *merged;
+
+    if (!base)
+        return (apr_table_t *)add;
+    merged = apr_table_copy(p, base);
+    if (add)
+        apr_table_overlap(merged, add, APR_OVERLAP_TABLES_SET);
+    return merged;
+}
+
+void *hdpy_merge_dir_conf(apr_pool_t *p, void *base_conf, void *add_conf)
+{
+    const hdpy_dir_conf *base = base_conf;
+    const hdpy_dir_conf *add = add_conf;
+    hdpy_dir_conf *conf = apr_pcalloc(p, sizeof(*conf));
+
+    conf->options = merge_tables(p, base->options, add->options);
+    conf->option_dirs = merge_tables(p, base->option_dirs, add->option_dirs);
+    conf->interpreter = add->interpreter ? add->interpreter : base->interpreter;
+    conf->replicas = add->replicas != HDPY_UNSET ? add->replicas : base->replicas;
+    return conf;
+}
+
+void *hdpy_create_server_conf(apr_pool_t *p, server_rec *s)
+{
+    return apr_pcalloc(p, sizeof(hdpy_server_conf));
+}
+
+/* The directory a directive stands in: that of its .htaccess or its <Directory>, else "". */
+static const char *directive_directory(cmd_parms *cmd)
+{
+    const ap_directive_t *section;
+    const char *end;
+
+    if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS)) {
+        end = strrchr(cmd->config_file->name, '/');
+        return end ? apr_pstrmemdup(cmd->pool, cmd->config_file->name,
+                                    (apr_size_t)(end - cmd->config_file->name))
+                   : "";
+    }
+    for (section = cmd->directive; section; section = section->parent) {
+        if (!strcasecmp(section->directive, "<Directory")) {
+            const char *args = section->args;
+            char *path = ap_getword_conf(cmd->pool, &args);
+            apr_size_t length = strlen(path);
+
+            if (length && path[length - 1] == '>')
+                path[--length] = '\0';
+            while (length > 1 && path[length - 1] == '/')
+                path[--length] = '\0';
+            return *path == '/' ? path : "";
+        }
+    }
+    return "";
+}
+
+static int has_control_character(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' && *text != '\t')
+            return 1;
+    return 0;
+}
+
+static const char *set_option(cmd_parms *cmd, void *dir_conf, const char *name, const char *value)
+{
+    hdpy_dir_conf *conf = dir_conf;
+
+    if (!*name)
+        return "PythonOption: the option's name is empty";
+    if (has_control_character(name) || has_control_character(value))
+        return apr_psprintf(cmd->pool, "PythonOption %s: name and value must not contain "
+                                       "control characters", name);
+    if (!conf->options) {
+        conf->options = apr_table_make(cmd->pool, 4);
+        conf->option_dirs = apr_table_make(cmd->pool, 4);
+    }
+    apr_table_set(conf->options, name, value);
+    apr_table_set(conf->option_dirs, name, directive_directory(cmd));
+    return NULL;
+}
+
+static const char *set_interpreter(cmd_parms *cmd, void *dir_conf, const char *name)
+{
+    const char *error = hdpy_name_error(name);
+
+    if (error)
+        return apr_psprintf(cmd->pool, "PythonInterpreter %s: %s", name, error);
+    ((hdpy_dir_conf *)dir_conf)->interpreter = apr_pstrdup(cmd->pool, name);
+    return NULL;
+}
+
+static const char *set_replicas(cmd_parms *cmd, void *dir_conf, const char *arg)
+{
+    hdpy_dir_conf *conf = dir_conf;
+    char *end;
+    long number;
+
+    if (!strcasecmp(arg, "auto")) {
+        conf->replicas = HDPY_REPLICAS_AUTO;
+        return NULL;
+    }
+    errno = 0;
+    number = strtol(arg, &end, 10);
+    if (errno || end == arg || *end || number < 1 || number > REPLICAS_MAX)
+        return apr_psprintf(cmd->pool, "PythonReplicas takes a number from 1 to %d, or auto, not "
+                                       "'%s'", REPLICAS_MAX, arg);
+    conf->replicas = (int)number;
+    return NULL;
+}
+
+static const char *set_report(cmd_parms *cmd, void *dir_conf, const char *token)
+{
+    hdpy_server_conf *conf = ap_get_module_config(cmd->server->module_config, &httpdapy_module);
+
+    conf->report_token = token;
+    return NULL;
+}
+
+const command_rec hdpy_directives[] = {
+    AP_INIT_TAKE2("PythonOption", set_option, NULL, OR_FILEINFO,
+                  "name and value of an option for the handler"),
+    AP_INIT_TAKE1("PythonInterpreter", set_interpreter, NULL, OR_FILEINFO,
+                  "name of the interpreter to run in; main_interpreter for the process's first"),
+    AP_INIT_TAKE1("PythonReplicas", set_replicas, NULL, OR_FILEINFO,
+                  "number of interpreters per directory and process, or auto"),
+    AP_INIT_TAKE1("PythonReport", set_report, NULL, RSRC_CONF,
+                  "secret with which a request is answered with the settings in force"),
+    {NULL}
+};
+
+/* ---- what a request has of them ------------------------------------------------------------ */
+
+const hdpy_dir_conf *hdpy_settings(request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &httpdapy_module);
+}
+
+const char *hdpy_option(const hdpy_dir_conf *conf, const char *name)
+{
+    return conf->options ? apr_table_get(conf->options, name) : NULL;
+}
+
+int hdpy_option_is_on(const hdpy_dir_conf *conf, const char *name, int otherwise)
+{
+    static const char *const off[] = {"", "0", "off", "no", "false", NULL};
+    const char *value = hdpy_option(conf, name);
+
+    if (!value)
+        return otherwise;
+    for (int i = 0; off[i]; i++)
+        if (!strcasecmp(value, off[i]))
+            return 0;
+    return 1;
+}
+
+static int append_option(void *text, const char *name, const char *value)
+{
+    *(const char **)apr_array_push(text) = name;
+    *(const char **)apr_array_push(text) = value;
+    return 1;
+}
+
+const char *hdpy_settings_text(request_rec *r, const hdpy_dir_conf *conf, const char *directory)
+{
+    apr_array_header_t *pairs, *lines;
+
+    if (!conf->options)
+        return directory;
+    pairs = apr_array_make(r->pool, 8, sizeof(char *));
+    lines = apr_array_make(r->pool, 16, sizeof(char *));
+    *(const char **)apr_array_push(lines) = directory;
+    apr_table_do(append_option, pairs, conf->options, NULL);
+    for (int i = 0; i < pairs->nelts; i += 2) {
+        const char *name = APR_ARRAY_IDX(pairs, i, const char *);
+
+        append_option(lines, name, APR_ARRAY_IDX(pairs, i + 1, const char *));
+        *(const char **)apr_array_push(lines) = apr_table_get(conf->option_dirs, name);
+    }
+    return apr_array_pstrcat(r->pool, lines, '\n');
+}

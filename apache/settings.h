@@ -1,0 +1,42 @@
+/* The directives of a directory, and the settings that a request has of them. */
+#ifndef HTTPDAPY_SETTINGS_H
+#define HTTPDAPY_SETTINGS_H
+
+#include "httpd.h"
+#include "http_config.h"
+
+#define HDPY_UNSET (-1)
+#define HDPY_REPLICAS_AUTO 0
+
+/* One per directory.  Lives in the pool of the configuration, or of the request for .htaccess. */
+typedef struct {
+    apr_table_t *options;     /* name -> value; NULL: none set here */
+    apr_table_t *option_dirs; /* name -> directory the line stands in, "" in the server's own */
+    const char *interpreter;  /* NULL: unset */
+    int replicas;             /* HDPY_UNSET, HDPY_REPLICAS_AUTO or a number */
+} hdpy_dir_conf;
+
+/* One per server.  Lives in the configuration's pool. */
+typedef struct {
+    const char *report_token; /* what a request for a report must bring; NULL: there are none */
+} hdpy_server_conf;
+
+/* For the module record. */
+extern const command_rec hdpy_directives[];
+void *hdpy_create_dir_conf(apr_pool_t *p, char *dir);
+void *hdpy_merge_dir_conf(apr_pool_t *p, void *base, void *add);
+void *hdpy_create_server_conf(apr_pool_t *p, server_rec *s);
+
+const hdpy_dir_conf *hdpy_settings(request_rec *r);
+
+/* Value of an option, its name in any case; NULL where it is not set. */
+const char *hdpy_option(const hdpy_dir_conf *conf, const char *name);
+
+/* Whether a switch is on: set to anything but 0, off, no, false or nothing, or else `otherwise`. */
+int hdpy_option_is_on(const hdpy_dir_conf *conf, const char *name, int otherwise);
+
+/* The settings in force as lines: the directory, then name, value and directory of each option in
+ * turn.  interpreters/settings.py reads them. */
+const char *hdpy_settings_text(request_rec *r, const hdpy_dir_conf *conf, const char *directory);
+
+#endif

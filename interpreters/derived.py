@@ -1,0 +1,51 @@
+"""What a request is asked for that follows from the rest of it, on both ways into Python."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..handlers.headers import Headers
+    from .settings import Settings
+
+#: Said when a request is used that is over.
+OVER = "the request is over: take what you need of it before the handler returns"
+
+
+class Derived:
+    """Base of the classes of requests."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def settings(self) -> Settings: ...
+
+        @property
+        def headers_out(self) -> Headers: ...
+
+    @property
+    def directory(self) -> str:
+        return self.settings.directory
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        return self.settings.options
+
+    @property
+    def content_type(self) -> str:
+        return self.headers_out.get("Content-Type", "")  # type: ignore[no-any-return]
+
+    @content_type.setter
+    def content_type(self, value: str) -> None:
+        self.headers_out["Content-Type"] = value
+
+
+def read_error(status: int, reason: str) -> Exception:
+    """The exception for a body that did not arrive, with Apache's *status* for the reason."""
+    from ..handlers.errors import ClientGoneError, RequestError
+
+    message = f"the request's body did not arrive: {reason}"
+    return RequestError(message, status) if status in (408, 413) else ClientGoneError(message)

@@ -1,0 +1,55 @@
+"""The direct way into Python: the link calls dispatch with a request of its own.
+
+The first request of an interpreter comes through mod_wsgi and registers the dispatch here; see
+apache/direct.c.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib._bootstrap import _load
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
+
+from ..handlers.errors import ClientGoneError
+from ..handlers.headers import Headers
+from .derived import Derived, read_error
+from .settings import parse
+from .stderr import ErrorStream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from . import _link
+    from .served import ServedRequest
+
+
+def register(path: str, answer: Callable[[ServedRequest], None]) -> None:
+    """Have the link at *path* call *answer* for each further request of this interpreter."""
+    link = _module(path)
+    errors = sys.stderr = ErrorStream(sys.stderr, link.current)
+
+    class Request(Derived, link.Request):  # type: ignore[misc]
+        """A request that Apache gave to Python directly."""
+
+        __slots__ = ()
+
+    def dispatch(request: _link.Request) -> None:
+        answer(request)  # type: ignore[arg-type]
+        if errors.partial:
+            errors.finish(request)
+
+    link.register(
+        dispatch=dispatch,
+        request=Request,
+        settings=parse,
+        headers=Headers,
+        read_error=read_error,
+        write_error=ClientGoneError,
+    )
+
+
+def _module(path: str) -> ModuleType:
+    name = f"{__package__}._link"
+    return _load(ModuleSpec(name, ExtensionFileLoader(name, path), origin=path))  # type: ignore[no-any-return]
