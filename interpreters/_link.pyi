@@ -1,4 +1,4 @@
-"""The link as a Python module (apache/extension.c).  Only interpreters of the server can load it."""
+"""The link as a Python module (apache/extension.c).  Only servers' interpreters can load it."""
 
 from collections.abc import Callable
 

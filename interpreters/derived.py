@@ -19,12 +19,8 @@ class Derived:
     __slots__ = ()
 
     if TYPE_CHECKING:
-
-        @property
-        def settings(self) -> Settings: ...
-
-        @property
-        def headers_out(self) -> Headers: ...
+        settings: Settings
+        headers_out: Headers
 
     @property
     def directory(self) -> str:

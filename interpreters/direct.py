@@ -7,8 +7,8 @@ apache/direct.c.
 from __future__ import annotations
 
 import sys
-from importlib._bootstrap import _load
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from importlib.util import module_from_spec
 
 from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
@@ -30,7 +30,7 @@ def register(path: str, answer: Callable[[ServedRequest], None]) -> None:
     link = _module(path)
     errors = sys.stderr = ErrorStream(sys.stderr, link.current)
 
-    class Request(Derived, link.Request):  # type: ignore[misc]
+    class Request(Derived, link.Request):  # type: ignore[name-defined, misc]
         """A request that Apache gave to Python directly."""
 
         __slots__ = ()
@@ -52,4 +52,7 @@ def register(path: str, answer: Callable[[ServedRequest], None]) -> None:
 
 def _module(path: str) -> ModuleType:
     name = f"{__package__}._link"
-    return _load(ModuleSpec(name, ExtensionFileLoader(name, path), origin=path))  # type: ignore[no-any-return]
+    loader = ExtensionFileLoader(name, path)
+    module = module_from_spec(ModuleSpec(name, loader, origin=path))
+    loader.exec_module(module)
+    return module

@@ -276,7 +276,7 @@ class WSGIRequest(Derived):
         return (self._body,) if self._body and not self.started else ()
 
 
-class _OverRequest:
+class _OverRequest(Derived):
     def __getattribute__(self, name: str) -> NoReturn:
         raise RuntimeError(OVER)
 
@@ -350,7 +350,7 @@ class Application:
                 try:
                     direct.register(link, self._dispatcher.answer)
                 except (ImportError, RuntimeError) as error:
-                    print(f"{link}: {error}; requests go through mod_wsgi", file=sys.stderr)
+                    sys.stderr.write(f"{link}: {error}; requests go through mod_wsgi\n")
                     self._is_direct = False
                 else:
                     self._is_direct = True

@@ -27,6 +27,12 @@ HELLO = (
 )
 
 
+@pytest.fixture(scope="session")
+def way() -> str:
+    """The default one only."""
+    return "direct"
+
+
 def run(*arguments: object, **settings) -> subprocess.CompletedProcess:
     settings.setdefault("timeout", 30)
     return subprocess.run(

@@ -10,7 +10,7 @@ from httpdapy.apache import config, installation
 from httpdapy.apache.permissions import serving_user
 from httpdapy.apache.server import free_port
 
-from .site import Answer, ErrorLog, request, wait_for
+from .site import OPTIONS, Answer, ErrorLog, request, wait_for
 
 _BASE = """
 ServerRoot "{root}"
@@ -75,7 +75,7 @@ class Httpd:
             wsgi=self.parts.wsgi,
             home=self.parts.home,
             link=link,
-            directory=config.directory(self.site, options={}),
+            directory=config.directory(self.site, options=OPTIONS),
         )
         (self.root / "httpd.conf").write_text(text)
         (self.root / "sections.conf").write_text(sections)

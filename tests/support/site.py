@@ -22,6 +22,8 @@ _BAD = re.compile(r"\[\w+:(error|crit|alert|emerg)\]|Traceback|Fatal Python|exit
 # a connection was being closed.
 _BENIGN = ("AH00484", "AH03092")
 _DEADLINE_S = 15.0
+#: PythonOption lines of every server: the way into Python under test (tests/live/conftest.py).
+OPTIONS: dict[str, str] = {}
 
 
 def wait_for(what: str, condition: Callable[[], object], deadline_s: float = _DEADLINE_S) -> None:
@@ -102,7 +104,7 @@ class TestServer:
         self.access = bytearray()
         self.server = Server(
             installation.find(),
-            ServerConfig(directory=root, port=0, **settings),
+            ServerConfig(directory=root, port=0, options=dict(OPTIONS), **settings),
             self.log.lines.append,
             self.access.extend,
         )
