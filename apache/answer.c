@@ -31,6 +31,8 @@ struct hdpy_answer {
     apr_bucket_brigade *kept; /* a whole small body, to be sent once Python is through */
     apr_bucket_brigade *bb;   /* for what is sent at once on the direct way */
     apr_off_t sent;           /* bytes of body passed on */
+    int has_sent;             /* on the direct way: if only headers */
+    int is_left;              /* on the direct way: a filter has answered */
     int begun;                /* a first brigade was seen */
     int complete;             /* the end of the answer was seen */
 };
@@ -176,6 +178,7 @@ static apr_status_t send_brigade(hdpy_answer *answer, apr_off_t length)
     conn_rec *c = answer->r->connection;
     apr_status_t status;
 
+    answer->has_sent = 1;
     APR_BRIGADE_INSERT_TAIL(answer->bb, apr_bucket_flush_create(c->bucket_alloc));
     status = ap_pass_brigade(answer->r->output_filters, answer->bb);
     apr_brigade_cleanup(answer->bb);
@@ -190,6 +193,11 @@ static apr_off_t within_declared(const hdpy_answer *answer, apr_off_t length)
     return declared < 0 || answer->sent + length <= declared ? length : declared - answer->sent;
 }
 
+static int is_closed(const hdpy_answer *answer)
+{
+    return answer->is_left || answer->r->connection->aborted;
+}
+
 static void need_brigade(hdpy_answer *answer)
 {
     if (!answer->bb)
@@ -200,7 +208,7 @@ apr_status_t hdpy_answer_write(hdpy_answer *answer, const char *data, apr_size_t
 {
     apr_off_t allowed = within_declared(answer, (apr_off_t)length);
 
-    if (answer->r->connection->aborted)
+    if (is_closed(answer))
         return APR_ECONNABORTED;
     if (length && !allowed)
         return APR_SUCCESS;
@@ -217,7 +225,7 @@ apr_status_t hdpy_answer_write_file(hdpy_answer *answer, apr_file_t *file, apr_o
 {
     apr_off_t allowed = within_declared(answer, length);
 
-    if (answer->r->connection->aborted)
+    if (is_closed(answer))
         return APR_ECONNABORTED;
     if (!allowed)
         return APR_SUCCESS;
@@ -237,6 +245,16 @@ void hdpy_answer_keep(hdpy_answer *answer, const char *data, apr_size_t length)
 void hdpy_answer_use_document(hdpy_answer *answer, const char *reason)
 {
     answer->document = reason;
+}
+
+void hdpy_answer_leave(hdpy_answer *answer)
+{
+    answer->is_left = 1;
+}
+
+int hdpy_answer_has_sent(const hdpy_answer *answer)
+{
+    return answer->has_sent;
 }
 
 void hdpy_answer_cut_short(hdpy_answer *answer)
@@ -310,6 +328,8 @@ static void send_end(hdpy_answer *answer)
 
 int hdpy_answer_end(hdpy_answer *answer, int status)
 {
+    if (answer->is_left)
+        return AP_FILTER_ERROR;
     if (answer->filter && !answer->begun)
         take_private_headers(answer);
     if (answer->filter && (answer->document || answer->kept || !answer->begun))

@@ -36,6 +36,12 @@ void hdpy_answer_keep(hdpy_answer *answer, const char *data, apr_size_t length);
 /* Let Apache make the answer, its document for r->status; reason: for the log. */
 void hdpy_answer_use_document(hdpy_answer *answer, const char *reason);
 
+/* An input filter has answered the client: there is nothing left to send. */
+void hdpy_answer_leave(hdpy_answer *answer);
+
+/* Whether anything has gone out, if only the headers. */
+int hdpy_answer_has_sent(const hdpy_answer *answer);
+
 /* The answer ends before its time. */
 void hdpy_answer_cut_short(hdpy_answer *answer);
 

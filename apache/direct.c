@@ -345,8 +345,14 @@ int hdpy_direct_run(request_rec *r, hdpy_interpreter *interpreter, const hdpy_ta
         Py_DECREF(request);
     }
     PyEval_SaveThread();
-    if (answer && !result)
-        hdpy_answer_cut_short(answer);
+    if (answer && !result) {
+        if (hdpy_answer_has_sent(answer)) {
+            hdpy_answer_cut_short(answer);
+        } else {
+            r->status = HTTP_INTERNAL_SERVER_ERROR;
+            hdpy_answer_use_document(answer, "dispatch has failed");
+        }
+    }
     return answer ? hdpy_answer_end(answer, HTTP_INTERNAL_SERVER_ERROR)
                   : HTTP_INTERNAL_SERVER_ERROR;
 }

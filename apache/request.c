@@ -38,6 +38,7 @@ typedef struct {
     unsigned long thread;     /* that runs the request */
     int is_busy;              /* that thread waits for the client, without the GIL */
     int status;
+    int has_put_headers;      /* they are in the request_rec */
     int is_started;           /* status and headers are Apache's */
     PyObject *whole;          /* bytes: the whole body of the answer; or NULL */
     const char *document;     /* why Apache makes the answer; NULL: it does not */
@@ -414,7 +415,7 @@ static int put_headers(Request *self, Py_ssize_t length)
     Py_ssize_t count;
     const char **lines;
 
-    if (self->headers_out) {
+    if (self->headers_out && !self->has_put_headers) {
         fields = PyObject_CallMethod(self->headers_out, "fields", NULL);
         if (!fields)
             return -1;
@@ -443,6 +444,7 @@ static int put_headers(Request *self, Py_ssize_t length)
     }
     if (length >= 0)
         ap_set_content_length(r, length);
+    self->has_put_headers = 1;
     r->status = self->status;
     return 0;
 }
@@ -482,10 +484,13 @@ static PyObject *get_environment(Request *self, void *unused)
 /* Raise what became of reading. */
 static void set_read_error(Request *self, apr_status_t status)
 {
-    char reason[200];
+    char reason[200] = "Apache has refused it";
     PyObject *error;
 
-    apr_strerror(status, reason, sizeof(reason));
+    if (status == AP_FILTER_ERROR)
+        hdpy_answer_leave(self->answer);
+    else
+        apr_strerror(status, reason, sizeof(reason));
     error = PyObject_CallFunction(self->interpreter->read_error, "is",
                                   ap_map_http_request_error(status, HTTP_BAD_REQUEST), reason);
     if (error)
@@ -780,10 +785,14 @@ static PyObject *request_apache_document(Request *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *request_cut_short(Request *self, PyObject *unused)
+static PyObject *request_cut_short(Request *self, PyObject *args)
 {
     if (!is_own(self))
         return NULL;
+    if (!hdpy_answer_has_sent(self->answer)) {
+        self->is_started = 0;
+        return request_apache_document(self, args);
+    }
     hdpy_answer_cut_short(self->answer);
     Py_RETURN_NONE;
 }
@@ -874,7 +883,7 @@ static PyMethodDef methods[] = {
     {"finish", (PyCFunction)request_finish, METH_O, NULL},
     {"begin", (PyCFunction)request_begin, METH_NOARGS, NULL},
     {"apache_document", (PyCFunction)request_apache_document, METH_VARARGS, NULL},
-    {"cut_short", (PyCFunction)request_cut_short, METH_NOARGS, NULL},
+    {"cut_short", (PyCFunction)request_cut_short, METH_VARARGS, NULL},
     {"watch", (PyCFunction)request_watch, METH_O, NULL},
     {"log", (PyCFunction)request_log, METH_O, NULL},
     {NULL}

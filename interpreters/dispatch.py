@@ -108,7 +108,7 @@ def _answer_error(request: ServedRequest, error: BaseException) -> None:
 
 def _give_up(request: ServedRequest, status: int, reason: str) -> None:
     if request.started:
-        request.cut_short()
+        request.cut_short(status, reason)
     else:
         request.apache_document(status, reason)
 

@@ -35,5 +35,6 @@ class ServedRequest(Request, Protocol):
         """Hand status and headers to the server, if they are not out.  Raises ValueError and the
         like for what cannot be sent; may then be called again."""
 
-    def cut_short(self) -> None:
-        """End an answer that has begun so that the client can see that it is not complete."""
+    def cut_short(self, status: int, reason: str) -> None:
+        """End an answer that has begun so that the client can see that it is not complete; or, while
+        nothing has gone out, as apache_document()."""

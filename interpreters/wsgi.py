@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 _PIECE = 256 * 1024
+_LOG_LINE_MAX = 2000  # characters; Apache cuts a line of the log at 8192 bytes
 _PRIVATE = ("wsgi.", "mod_wsgi.", "httpdapy.", "apache.")
 
 
@@ -44,6 +45,7 @@ class WSGIRequest(Derived):
     started = False
     _status = 200
     _has_tried = False
+    _has_sent = False
     _body: bytes | None = None
     _reason: str | None = None
     _watch = ""
@@ -179,7 +181,9 @@ class WSGIRequest(Derived):
     def log(self, message: str, /) -> None:
         if not isinstance(message, str):
             raise TypeError(f"a message for the log is a str, not {message!r}")
-        self.environ["wsgi.errors"].write(message + "\n")
+        for line in message.splitlines():
+            for start in range(0, len(line), _LOG_LINE_MAX):
+                self.environ["wsgi.errors"].write(line[start : start + _LOG_LINE_MAX] + "\n")
 
     # -- the answer ------------------------------------------------------------------------------
 
@@ -201,19 +205,22 @@ class WSGIRequest(Derived):
 
     def write(self, data: bytes, /) -> None:
         self._check_thread()
+        data = bytes(memoryview(data))
         if not self.started:
             self._start()
             self.started = True
         if data:
             try:
-                self._write(bytes(data))
+                self._write(data)
             except OSError as error:
                 raise ClientGoneError(str(error)) from error
+            self._has_sent = True
 
     def flush(self) -> None:
         self.write(b"")  # mod_wsgi flushes whatever is written
 
     def sendfile(self, path: str, offset: int = 0, size: int = -1, /) -> None:
+        path = os.fspath(path)
         if not S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait
             number = EISDIR if os.path.isdir(path) else EINVAL
             raise OSError(number, os.strerror(number), path)
@@ -237,7 +244,7 @@ class WSGIRequest(Derived):
             self.write(body)
         else:
             self._check_thread()
-            self._body = bytes(body)
+            self._body = bytes(memoryview(body))
 
     def watch(self, files: str) -> None:
         self._watch = files
@@ -246,8 +253,12 @@ class WSGIRequest(Derived):
         self.status = status
         self._reason = reason
 
-    def cut_short(self) -> None:
-        self._is_cut_short = True
+    def cut_short(self, status: int, reason: str) -> None:
+        if self._has_sent:
+            self._is_cut_short = True
+        else:
+            self.started = False
+            self.apache_document(status, reason)
 
     def begin(self) -> None:
         if self.started:
@@ -263,6 +274,9 @@ class WSGIRequest(Derived):
         again = (sys.exc_info(),) if self._has_tried else ()
         self._has_tried = True
         status, headers = f"{self._status} Status", self.headers_out.fields()
+        length = self.headers_out.get("Content-Length", "0")
+        if not (length.isascii() and length.isdigit()):
+            raise ValueError(f"header 'Content-Length': {length!r} is no length")
         if self._watch:
             headers.append((HEADER_WATCH, self._watch))
         if self._reason is not None:
