@@ -121,6 +121,9 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         take_private_headers(answer);
         if (!answer->document) {
             settle_status(f->r);
+            /* else mod_wsgi takes an answer that fails for one that is complete */
+            if (f->r->proto_num >= HTTP_VERSION(2, 0) && declared_length(f->r) < 0)
+                f->r->chunked = 1;
             if (is_whole_and_small(f->r, bb))
                 return keep(answer, bb);
         }
@@ -302,8 +305,10 @@ static void close_if_cut_short(const hdpy_answer *answer)
 
     if (!r->header_only && answer->sent < declared_length(r))
         ended_early = 1;
-    if (ended_early)
+    if (ended_early) {
+        r->eos_sent = 1;
         r->connection->keepalive = AP_CONN_CLOSE;
+    }
 }
 
 /* Flushed, since the event MPM otherwise hands the connection to its listener to write the answer,

@@ -28,7 +28,7 @@ _RESTRICTIONS = {
 def advice(error: BaseException, directory: str) -> str | None:
     """A sentence that names the cause and the line of .htaccess that helps, or None."""
     for cause in _chain(error):
-        text = str(cause)
+        text = message_of(cause)
         if any(refusal in text for refusal in _REFUSALS):
             module = _refused_module(cause, text)
             problem = f"module {module} does not load in a sub-interpreter"
@@ -40,6 +40,14 @@ def advice(error: BaseException, directory: str) -> str | None:
                 f"'PythonInterpreter main_interpreter' into {directory}/.htaccess"
             )
     return None
+
+
+def message_of(error: BaseException) -> str:
+    """str(error), whatever its class makes of that."""
+    try:
+        return str(error)
+    except Exception as another:  # noqa: BLE001 - the script's own code
+        return f"<no message, for its __str__ raises {type(another).__name__}>"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from .advice import advice
+from .advice import advice, message_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def describe(error: BaseException, filename: str, directory: str) -> str:
     if hint is not None and hint not in getattr(error, "__notes__", ()):
         error.add_note(hint)
     lines = traceback.format_exception(type(error), error, user_traceback(error.__traceback__))
-    return f"{filename}: {type(error).__name__}: {error}\n{''.join(lines)}".rstrip("\n")
+    return f"{filename}: {type(error).__name__}: {message_of(error)}\n{''.join(lines)}".rstrip("\n")
 
 
 def user_traceback(trace: TracebackType | None) -> TracebackType | None:
@@ -51,7 +51,7 @@ def page(error: BaseException, filename: str, settings: Settings) -> str:
     notes = "".join(f"<p class=note>{escape(n)}</p>" for n in getattr(error, "__notes__", ()))
     return _PAGE.substitute(
         kind=escape(type(error).__name__),
-        message=escape(str(error)),
+        message=escape(message_of(error)),
         filename=escape(filename),
         notes=notes,
         frames="".join(_frames(error)),

@@ -36,5 +36,5 @@ class ServedRequest(Request, Protocol):
         like for what cannot be sent; may then be called again."""
 
     def cut_short(self, status: int, reason: str) -> None:
-        """End an answer that has begun so that the client can see that it is not complete; or, while
-        nothing has gone out, as apache_document()."""
+        """End an answer that has begun so that the client can see that it is not complete; while
+        nothing has gone out, do as apache_document()."""

@@ -44,8 +44,17 @@ class PortTakenError(Exception):
 class Httpd:
     """A running Apache over *site*; *sections* is configuration that comes last."""
 
-    def __init__(self, site: Path, sections: str = "", *, mpm: str = "event", entry: bool = True):
+    def __init__(
+        self,
+        site: Path,
+        sections: str = "",
+        *,
+        mpm: str = "event",
+        entry: bool = True,
+        modules: tuple[str, ...] = (),
+    ):
         self.site = site
+        self.modules = modules
         self.log = ErrorLog()
         self._files = tempfile.TemporaryDirectory(prefix="httpdapy-test-")
         self.root = Path(self._files.name)
@@ -58,7 +67,7 @@ class Httpd:
     def write(self, sections: str, mpm: str, entry: bool) -> None:
         user, group = serving_user()
         # those that are missing are built in
-        modules = [f"mpm_{mpm}", "unixd", "authz_core", "mime", "dir", "alias"]
+        modules = [f"mpm_{mpm}", "unixd", "authz_core", "mime", "dir", "alias", *self.modules]
         lines = [
             f'LoadModule {name}_module "{self.parts.modules}/mod_{name}.so"'
             for name in modules
