@@ -13,7 +13,7 @@ ifneq ($(PYTHON),$(shell cat $(VENV)/.python 2>/dev/null))
 endif
 endif
 
-.PHONY: serve build test check bench clean
+.PHONY: serve build test asan soak check bench clean
 
 serve: build
 	@$(VENV)/bin/httpdapy serve $(SITE) $(ARGS)
@@ -23,6 +23,12 @@ build: $(VENV)/.ready $(LINK)
 
 test: build $(VENV)/.test-ready
 	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
+
+asan: build $(VENV)/.test-ready
+	setup/asan.sh $(VENV) $(ARGS)
+
+soak: build $(VENV)/.test-ready
+	$(VENV)/bin/python tests/soak.py $(ARGS)
 
 check: build $(VENV)/.test-ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -276,7 +276,8 @@ def test_context_variables_and_asyncio(site: Site):
         "page.py",
         "asyncio.run(work(self.req.args))",
         "import asyncio, contextvars\nvar = contextvars.ContextVar('var')\n"
-        "async def work(text):\n    var.set(text)\n    await asyncio.sleep(0)\n    return var.get()\n",
+        "async def work(text):\n    var.set(text)\n"
+        "    await asyncio.sleep(0)\n    return var.get()\n",
     )
     assert [site.text(f"page.py?{n}") for n in range(3)] == ["0", "1", "2"]
 

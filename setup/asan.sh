@@ -1,0 +1,16 @@
+#!/bin/sh
+# Run the live tests with the link compiled for AddressSanitizer and UndefinedBehaviorSanitizer, in
+# the environment $1; then compile it as it was.  Further arguments are for pytest.
+set -eu
+cd "$(dirname "$0")/.."
+venv=$1 link=$1/lib/mod_httpdapy.so
+shift
+trap 'setup/link.sh "$venv" "$link"' EXIT
+CFLAGS="-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined" \
+    setup/link.sh "$venv" "$link"
+# Apache and Python are not compiled so: the runtimes have to come first, and Python's arenas are no
+# leaks.  Left out is a test that starts Apache in an environment of its own.
+LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
+    ASAN_OPTIONS=detect_leaks=0 \
+    "$venv/bin/python" -m pytest -n 2 tests/live \
+    --deselect tests/live/test_command.py::test_config_for_a_system_apache "$@"
