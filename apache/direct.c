@@ -49,6 +49,7 @@ typedef struct thread_states {
 static apr_hash_t *interpreters;
 static apr_pool_t *pool;
 static apr_thread_rwlock_t *lock;
+static const char *path; /* of this very file */
 
 /* All threads that have states; is_over: the child ends, and mod_wsgi will end the interpreters. */
 static thread_states *threads;
@@ -134,9 +135,7 @@ PyObject *hdpy_current_request(void)
 
 const char *hdpy_direct_path(void)
 {
-    Dl_info file;
-
-    return dladdr(&httpdapy_module, &file) && file.dli_fname ? file.dli_fname : NULL;
+    return path;
 }
 
 /* ---- thread states ------------------------------------------------------------------------- */
@@ -302,11 +301,14 @@ void hdpy_direct_init_threads(void)
 
 void hdpy_direct_init(apr_pool_t *p)
 {
+    Dl_info file;
+
     apr_pool_create(&pool, p);
-    if (!has_key || !Py_IsInitialized()
+    if (!has_key || !Py_IsInitialized() || !dladdr(&httpdapy_module, &file)
         || apr_thread_rwlock_create(&lock, pool) != APR_SUCCESS
         || apr_thread_mutex_create(&threads_lock, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS)
         return; /* then nothing can register, and every request goes through mod_wsgi */
+    path = apr_pstrdup(pool, file.dli_fname);
     interpreters = apr_hash_make(pool);
     apr_pool_cleanup_register(p, NULL, end_child, apr_pool_cleanup_null);
 }

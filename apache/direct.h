@@ -19,7 +19,8 @@ void hdpy_direct_init(apr_pool_t *p);
 /* The interpreter of that name, or NULL while it has not registered. */
 hdpy_interpreter *hdpy_direct_find(const char *name);
 
-/* Where this very file is, for Python to load it as its module _link.  NULL: nobody knows. */
+/* Where this very file is, for Python to load it as its module _link.  NULL: no
+ * interpreter can register. */
 const char *hdpy_direct_path(void);
 
 /* Before mod_wsgi runs a request in the interpreter of that name: have it find the main one, where
