@@ -114,9 +114,8 @@ PyObject *hdpy_same_value(hdpy_same *same, const char *text, PyObject *make)
 
     if (same->value && !strcmp(same->text, text))
         return Py_NewRef(same->value);
-    value = make ? PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape")
-                 : PyUnicode_DecodeFSDefault(text);
-    if (value && make)
+    value = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape");
+    if (value)
         Py_SETREF(value, PyObject_CallOneArg(make, value));
     copy = value ? strdup(text) : NULL;
     if (!copy)
@@ -125,6 +124,15 @@ PyObject *hdpy_same_value(hdpy_same *same, const char *text, PyObject *make)
     same->text = copy;
     Py_XSETREF(same->value, Py_NewRef(value));
     return value;
+}
+
+void hdpy_place_clear(hdpy_place *place)
+{
+    Py_CLEAR(place->value);
+    free(place->filename);
+    free(place->settings);
+    free(place->looked);
+    place->filename = place->settings = place->looked = NULL;
 }
 
 PyObject *hdpy_current_request(void)
@@ -232,13 +240,6 @@ static void end_thread(void *data)
 
 /* ---- the end of the child ------------------------------------------------------------------ */
 
-static void forget(hdpy_same *same)
-{
-    Py_CLEAR(same->value);
-    free(same->text);
-    same->text = NULL;
-}
-
 /* Give back what we hold of an interpreter, whose GIL we have; mine: our state in it. */
 static void release(hdpy_interpreter *interpreter, PyThreadState *mine)
 {
@@ -248,10 +249,8 @@ static void release(hdpy_interpreter *interpreter, PyThreadState *mine)
     Py_CLEAR(interpreter->headers);
     Py_CLEAR(interpreter->read_error);
     Py_CLEAR(interpreter->write_error);
-    Py_CLEAR(interpreter->stamp.value);
-    forget(&interpreter->filename);
-    forget(&interpreter->looked);
-    forget(&interpreter->settings_text);
+    Py_CLEAR(interpreter->settings_text.value);
+    hdpy_place_clear(&interpreter->place);
     if (is_main(interpreter))
         return; /* Python's own end takes the states of its threads with it */
     for (thread_states *each = threads; each; each = each->next) {

@@ -2,6 +2,7 @@
  *
  * interpreters/_link.pyi has the Python signatures.
  */
+#include "headers.h"
 #include "interpreter.h"
 #include "request.h"
 
@@ -43,11 +44,17 @@ static PyMethodDef functions[] = {
 
 static int add_types(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &hdpy_request_spec, NULL);
-    int failed = !type || PyModule_AddType(module, (PyTypeObject *)type) < 0;
+    PyType_Spec *specs[] = {&hdpy_request_spec, &hdpy_headers_spec};
 
-    Py_XDECREF(type);
-    return failed ? -1 : 0;
+    for (int i = 0; i < 2; i++) {
+        PyObject *type = PyType_FromModuleAndSpec(module, specs[i], NULL);
+        int failed = !type || PyModule_AddType(module, (PyTypeObject *)type) < 0;
+
+        Py_XDECREF(type);
+        if (failed)
+            return -1;
+    }
+    return 0;
 }
 
 static PyModuleDef_Slot slots[] = {

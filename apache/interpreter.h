@@ -6,14 +6,25 @@
 #include <Python.h>
 
 #include "httpd.h"
+#include "apr_file_info.h"
 
-/* The str of a text, which is made anew only when the text is another.  Most requests of an
- * interpreter are for the same file with the same settings; a str that is the same object is hashed
- * once and compared at a glance. */
+/* What a text was made into, kept for as long as it is the same text. */
 typedef struct {
     char *text;
     PyObject *value;
 } hdpy_same;
+
+/* What a request was asked for by the link, and the tuple that Python has of it.  Most requests of an
+ * interpreter are for the same file with the same settings, and a tuple that is the same object
+ * says that all is as it was. */
+typedef struct {
+    char *filename, *settings, *looked;
+    apr_filetype_e type;
+    apr_time_t mtime;
+    apr_off_t size;
+    apr_ino_t inode;
+    PyObject *value; /* NULL: none is kept */
+} hdpy_place;
 
 /* Lives as long as the process.  Python objects belong to the interpreter and are touched with its
  * GIL only. */
@@ -24,21 +35,18 @@ typedef struct hdpy_interpreter {
     PyObject *dispatch;       /* Dispatcher.answer(request) */
     PyTypeObject *request;    /* the class of requests, made of _link.Request */
     PyObject *settings;       /* settings.parse(text) */
-    PyObject *headers;        /* the class Headers */
+    PyObject *headers;        /* the class of headers, made of _link.Headers */
     PyObject *read_error;     /* (status, message) -> exception */
     PyObject *write_error;    /* (message) -> exception */
 
-    hdpy_same filename, looked, settings_text;
-    struct {
-        apr_time_t mtime;
-        apr_off_t size;
-        apr_ino_t inode;
-        PyObject *value;
-    } stamp;
+    hdpy_same settings_text;
+    hdpy_place place;
 } hdpy_interpreter;
 
-/* A new reference to the str, or to what `make` makes of it if that is not NULL. */
+/* A new reference to what `make` makes of the text as a str. */
 PyObject *hdpy_same_value(hdpy_same *same, const char *text, PyObject *make);
+
+void hdpy_place_clear(hdpy_place *place);
 
 /* Add the interpreter that runs, under the name that hdpy_direct_expect() was given, to those that are
  * called directly; 0, or -1 with an exception.  `interpreter` is copied, its references with it. */

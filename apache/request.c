@@ -20,6 +20,7 @@
 #include "answer.h"
 #include "body.h"
 #include "environment.h"
+#include "headers.h"
 #include "watch.h"
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
@@ -168,8 +169,7 @@ static PyObject *get_user(Request *self, void *unused)
 
 static PyObject *get_filename(Request *self, void *unused)
 {
-    return is_live(self) ? hdpy_same_value(&self->interpreter->filename, self->r->filename, NULL)
-                         : NULL;
+    return is_live(self) ? PyUnicode_DecodeFSDefault(self->r->filename) : NULL;
 }
 
 static PyObject *get_unparsed_uri(Request *self, void *unused)
@@ -214,37 +214,63 @@ static PyObject *get_settings(Request *self, void *unused)
                          : NULL;
 }
 
-static PyObject *get_looked(Request *self, void *unused)
+/* What changes when the file does, as interpreters/stamps.py writes it. */
+static PyObject *stamp_str(const apr_finfo_t *file)
 {
-    return is_live(self) ? hdpy_same_value(&self->interpreter->looked, self->target->looked, NULL)
-                         : NULL;
+    if (file->filetype != APR_REG)
+        return PyUnicode_FromStringAndSize(NULL, 0);
+    return PyUnicode_FromFormat("%lld %lld %llu", (long long)file->mtime, (long long)file->size,
+                                (unsigned long long)file->inode);
 }
 
-/* What changes when the file does, as interpreters/stamps.py writes it. */
-static PyObject *get_stamp(Request *self, void *unused)
+static int is_same_place(Request *self, const hdpy_place *place)
 {
-    const apr_finfo_t *file;
-    hdpy_interpreter *interpreter = self->interpreter;
+    const apr_finfo_t *file = &self->r->finfo;
+
+    return place->value && place->type == file->filetype && place->mtime == file->mtime
+        && place->size == file->size && place->inode == file->inode
+        && !strcmp(place->filename, self->r->filename)
+        && !strcmp(place->looked, self->target->looked)
+        && !strcmp(place->settings, self->target->settings);
+}
+
+static void keep_place(Request *self, hdpy_place *place, PyObject *value)
+{
+    const apr_finfo_t *file = &self->r->finfo;
+    char *filename = strdup(self->r->filename);
+    char *looked = strdup(self->target->looked);
+    char *settings = strdup(self->target->settings);
+
+    hdpy_place_clear(place);
+    place->filename = filename;
+    place->looked = looked;
+    place->settings = settings;
+    if (!filename || !looked || !settings)
+        return; /* and the next request makes it anew */
+    place->type = file->filetype;
+    place->mtime = file->mtime;
+    place->size = file->size;
+    place->inode = file->inode;
+    place->value = Py_NewRef(value);
+}
+
+/* (settings, filename, stamp, looked): all that says which code answers, and the same object as long
+ * as it says the same. */
+static PyObject *get_place(Request *self, void *unused)
+{
+    hdpy_place *place = &self->interpreter->place;
+    PyObject *value;
 
     if (!is_live(self))
         return NULL;
-    file = &self->r->finfo;
-    if (file->filetype != APR_REG)
-        return PyUnicode_FromStringAndSize(NULL, 0);
-    if (!interpreter->stamp.value || interpreter->stamp.mtime != file->mtime
-        || interpreter->stamp.size != file->size || interpreter->stamp.inode != file->inode) {
-        PyObject *value = PyUnicode_FromFormat("%lld %lld %llu", (long long)file->mtime,
-                                               (long long)file->size,
-                                               (unsigned long long)file->inode);
-
-        if (!value)
-            return NULL;
-        Py_XSETREF(interpreter->stamp.value, value);
-        interpreter->stamp.mtime = file->mtime;
-        interpreter->stamp.size = file->size;
-        interpreter->stamp.inode = file->inode;
-    }
-    return Py_NewRef(interpreter->stamp.value);
+    if (is_same_place(self, place))
+        return Py_NewRef(place->value);
+    value = Py_BuildValue("(NNNN)", get_settings(self, NULL), get_filename(self, NULL),
+                          stamp_str(&self->r->finfo),
+                          PyUnicode_DecodeFSDefault(self->target->looked));
+    if (value)
+        keep_place(self, place, value);
+    return value;
 }
 
 static PyObject *get_status(Request *self, void *unused)
@@ -304,39 +330,25 @@ static PyObject *header_name(const char *name)
     return text;
 }
 
-/* [(name, value)], of the request's headers. */
-static PyObject *header_list(const apr_table_t *table)
-{
-    const apr_array_header_t *entries = apr_table_elts(table);
-    PyObject *list = PyList_New(0);
-
-    for (int i = 0; list && i < entries->nelts; i++) {
-        const apr_table_entry_t *entry = (const apr_table_entry_t *)entries->elts + i;
-        PyObject *pair;
-        int failed;
-
-        if (!entry->key || !entry->val || !hdpy_is_visible(entry->key))
-            continue;
-        pair = Py_BuildValue("(NN)", header_name(entry->key), latin1_str(entry->val));
-        failed = !pair || PyList_Append(list, pair) < 0;
-        Py_XDECREF(pair);
-        if (failed)
-            Py_CLEAR(list);
-    }
-    return list;
-}
-
 static PyObject *get_headers_in(Request *self, void *unused)
 {
+    const apr_array_header_t *entries;
+
     if (!is_live(self))
         return NULL;
-    if (!self->headers_in) {
-        PyObject *list = is_free(self) ? header_list(self->r->headers_in) : NULL;
+    if (self->headers_in)
+        return Py_NewRef(self->headers_in);
+    if (!is_free(self))
+        return NULL;
+    self->headers_in = PyObject_CallNoArgs(self->interpreter->headers);
+    entries = apr_table_elts(self->r->headers_in);
+    for (int i = 0; self->headers_in && i < entries->nelts; i++) {
+        const apr_table_entry_t *entry = (const apr_table_entry_t *)entries->elts + i;
 
-        if (!list)
-            return NULL;
-        self->headers_in = PyObject_CallOneArg(self->interpreter->headers, list);
-        Py_DECREF(list);
+        if (entry->key && entry->val && hdpy_is_visible(entry->key)
+            && hdpy_headers_add((hdpy_headers *)self->headers_in, header_name(entry->key),
+                                latin1_str(entry->val)) < 0)
+            Py_CLEAR(self->headers_in);
     }
     return Py_XNewRef(self->headers_in);
 }
@@ -376,7 +388,7 @@ static const char *header_bytes(Request *self, PyObject *name, PyObject *text)
     if ((Py_ssize_t)strlen(bytes) != PyUnicode_GET_LENGTH(text) || (is_name && !*bytes))
         goto refused;
     for (const char *c = bytes; *c; c++)
-        if (is_name ? !(apr_isalnum(*c) || strchr("!#$%&'*+-.^_`|~", *c))
+        if (is_name ? !apr_isalnum(*c) && *c != '-' && !strchr("!#$%&'*+.^_`|~", *c)
                     : (unsigned char)*c < ' ' ? *c != '\t' : *c == 0x7f)
             goto refused;
     return bytes;
@@ -411,37 +423,25 @@ static void put_header(request_rec *r, const char *name, const char *value)
 static int put_headers(Request *self, Py_ssize_t length)
 {
     request_rec *r = self->r;
-    PyObject *fields;
-    Py_ssize_t count;
-    const char **lines;
+    const hdpy_headers *headers = (const hdpy_headers *)self->headers_out;
+    Py_ssize_t count = headers && !self->has_put_headers ? headers->count : 0;
+    const char **lines = count ? apr_palloc(r->pool, 2 * (size_t)count * sizeof(*lines)) : NULL;
 
-    if (self->headers_out && !self->has_put_headers) {
-        fields = PyObject_CallMethod(self->headers_out, "fields", NULL);
-        if (!fields)
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *name = headers->fields[i].name, *value = headers->fields[i].value;
+
+        lines[2 * i] = header_bytes(self, name, name);
+        lines[2 * i + 1] = lines[2 * i] ? header_bytes(self, name, value) : NULL;
+        if (!lines[2 * i + 1])
             return -1;
-        count = PyList_Size(fields);
-        lines = count > 0 ? apr_palloc(r->pool, 2 * (apr_size_t)count * sizeof(char *)) : NULL;
-        for (Py_ssize_t i = 0; i < count; i++) {
-            PyObject *name = PyTuple_GetItem(PyList_GET_ITEM(fields, i), 0);
-            PyObject *value = PyTuple_GetItem(PyList_GET_ITEM(fields, i), 1);
-
-            lines[2 * i] = name && value ? header_bytes(self, name, name) : NULL;
-            lines[2 * i + 1] = lines[2 * i] ? header_bytes(self, name, value) : NULL;
-            if (!lines[2 * i + 1]) {
-                Py_DECREF(fields);
-                return -1;
-            }
-            if (!strcasecmp(lines[2 * i], "Content-Length") && !is_length(lines[2 * i + 1])) {
-                PyErr_Format(PyExc_ValueError, "header 'Content-Length': %R is no length", value);
-                Py_DECREF(fields);
-                return -1;
-            }
+        if (!strcasecmp(lines[2 * i], "Content-Length") && !is_length(lines[2 * i + 1])) {
+            PyErr_Format(PyExc_ValueError, "header 'Content-Length': %R is no length", value);
+            return -1;
         }
-        for (Py_ssize_t i = 0; i < count; i++)
-            if (length < 0 || strcasecmp(lines[2 * i], "Content-Length"))
-                put_header(r, lines[2 * i], lines[2 * i + 1]);
-        Py_DECREF(fields);
     }
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (length < 0 || strcasecmp(lines[2 * i], "Content-Length"))
+            put_header(r, lines[2 * i], lines[2 * i + 1]);
     if (length >= 0)
         ap_set_content_length(r, length);
     self->has_put_headers = 1;
@@ -869,8 +869,7 @@ static PyGetSetDef attributes[] = {
     {"unanswered", (getter)get_unanswered, NULL, NULL, NULL},
     {"environment", (getter)get_environment, NULL, NULL, NULL},
     {"settings", (getter)get_settings, NULL, NULL, NULL},
-    {"stamp", (getter)get_stamp, NULL, NULL, NULL},
-    {"looked", (getter)get_looked, NULL, NULL, NULL},
+    {"place", (getter)get_place, NULL, NULL, NULL},
     {NULL}
 };
 

@@ -7,11 +7,11 @@ apache/direct.c.
 from __future__ import annotations
 
 import sys
+from _collections_abc import MutableMapping
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
 
 from ..handlers.errors import ClientGoneError
-from ..handlers.headers import Headers
 from .derived import Derived, read_error
 from .settings import parse
 from .stderr import ErrorStream
@@ -32,6 +32,11 @@ def register(path: str, answer: Callable[[ServedRequest], None]) -> None:
 
     class Request(Derived, link.Request):  # type: ignore[name-defined, misc]
         """A request that Apache gave to Python directly."""
+
+        __slots__ = ()
+
+    class Headers(link.Headers, MutableMapping):  # type: ignore[name-defined, misc, type-arg]
+        """handlers/headers.py in C."""
 
         __slots__ = ()
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .modules import Modules
     from .search import Search
-    from .served import ServedRequest
+    from .served import Place, ServedRequest
 
 
 class MissingHandlerError(LookupError):
@@ -25,6 +25,8 @@ class Dispatcher:
     def __init__(self, modules: Modules, search: Search) -> None:
         self._modules = modules
         self._search = search
+        #: the last place for which no file had to be looked at, Modules.version then, the module
+        self._settled: tuple[Place | None, int, ModuleType | None] = (None, 0, None)
 
     def answer(self, request: ServedRequest) -> None:
         """Run the request's handler and leave its answer in *request*."""
@@ -36,27 +38,32 @@ class Dispatcher:
             request.begin()
 
     def _run(self, request: ServedRequest) -> None:
-        module = self._module(request)
+        place = request.place
+        settled, version, module = self._settled
+        if settled is not place or version != self._modules.version or module is None:
+            module = self._module(request, place)
         try:
             start = module.RequestHandler.for_request
         except AttributeError:
             raise MissingHandlerError(_missing(module)) from None
         _conclude(request, start(request).Handle())
 
-    def _module(self, request: ServedRequest) -> ModuleType:
-        settings = request.settings
+    def _module(self, request: ServedRequest, place: Place) -> ModuleType:
+        settings, filename, stamp, looked = place
         search = self._search
-        filename = request.filename
         source = search.source(filename, settings)
         search.prepare(settings)
         modules = self._modules
         if settings.autoreload:
-            seen = request.stamp if source.path == filename else ""
-            module = modules.current(source, seen, request.looked)
+            version = modules.version
+            seen = stamp if source.path == filename else ""
+            module = modules.current(source, seen, looked)
             if module is not None:
-                files = modules.watch_list(source, request.looked)
+                files = modules.watch_list(source, looked)
                 if files:
                     request.watch(files)
+                elif seen:
+                    self._settled = (place, version, module)
         else:
             module = modules.loaded(source)
         if module is not None:
@@ -80,7 +87,7 @@ def _missing(module: ModuleType) -> str:
 
 def _conclude(request: ServedRequest, result: object) -> None:
     """Act on what Handle() returned (reference 2.5)."""
-    if result in (REQ_PROCEED, "REQ_PROCEED"):
+    if result == REQ_PROCEED or result == "REQ_PROCEED":
         if request.status >= 300 and request.status != 304 and request.unanswered:
             request.apache_document(request.status, "the handler set the status and sent nothing")
     elif result in (REQ_ABORTED, "REQ_ABORTED"):

@@ -5,6 +5,10 @@ from typing import Protocol
 from ..handlers.request import Request
 from .settings import Settings
 
+#: Settings in force, ``filename``, stamps.stamp_text() of it as Apache saw it ("" if it is no file),
+#: and how the link found the files that were named to watch() ("" if none were).
+Place = tuple[Settings, str, str, str]
+
 
 class ServedRequest(Request, Protocol):
     """What dispatch sees of a request beyond what handlers see."""
@@ -14,16 +18,12 @@ class ServedRequest(Request, Protocol):
         """The settings in force."""
 
     @property
-    def stamp(self) -> str:
-        """modules.stamp_text() of ``filename`` as Apache saw it, "" if it is no file."""
+    def place(self) -> Place:
+        """All that says which code answers; the same object for as long as it is known to be."""
 
     @property
     def unanswered(self) -> bool:
         """Whether nothing of the body was sent or kept for sending."""
-
-    @property
-    def looked(self) -> str:
-        """How the link found the files that were named to watch(), "" if none were."""
 
     def watch(self, files: str) -> None:
         """Have the link look at *files*, a Modules.watch_list(), from the next request on."""

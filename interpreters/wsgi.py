@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, NoReturn
 
+    from .served import Place
     from .settings import Settings
 
 _PIECE = 256 * 1024
@@ -59,8 +60,6 @@ class WSGIRequest(Derived):
         self._thread = get_ident()
         self.headers_out = Headers()
         self.filename: str = environ["SCRIPT_FILENAME"]
-        self.stamp: str = environ[ENV_STAMP]
-        self.looked: str = environ[ENV_WATCHED]
         self.settings: Settings = parse(_path(environ[ENV_SETTINGS]))
 
     def end(self) -> None:
@@ -69,6 +68,10 @@ class WSGIRequest(Derived):
         self.__class__ = _OverRequest  # type: ignore[assignment]
 
     # -- the request -----------------------------------------------------------------------------
+
+    @property
+    def place(self) -> Place:
+        return self.settings, self.filename, self.environ[ENV_STAMP], self.environ[ENV_WATCHED]
 
     @property
     def method(self) -> str:

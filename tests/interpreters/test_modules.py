@@ -36,6 +36,8 @@ def fails(name, kind):
     except kind as error:
         return error
     raise AssertionError("no error")
+def is_ours(module):
+    return (getattr(module, "__file__", None) or "").startswith(root)
 """
 
 
@@ -62,11 +64,11 @@ def test_failed_transaction_leaves_everything_as_it_was(run):
     write("extra.py", "import pkg.sub; X = pkg.sub.X")
     write("page.py", "import pkg.sub")
     old = get("page")
-    before = {n: m for n, m in sys.modules.items() if getattr(m, "__file__", "").startswith(root)}
+    before = {n: m for n, m in sys.modules.items() if is_ours(m)}
     write("pkg/sub.py", "X = 2")
     write("page.py", "import extra, pkg.sub; 1 / 0")
     fails("page", ZeroDivisionError)
-    after = {n: m for n, m in sys.modules.items() if getattr(m, "__file__", "").startswith(root)}
+    after = {n: m for n, m in sys.modules.items() if is_ours(m)}
     assert before == after
     import pkg
     assert pkg.sub is before["pkg.sub"] and pkg.sub.X == 1
