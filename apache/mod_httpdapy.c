@@ -38,6 +38,7 @@
 #include "answer.h"
 #include "direct.h"
 #include "directory.h"
+#include "htaccess.h"
 #include "link.h"
 #include "naming.h"
 #include "settings.h"
@@ -82,6 +83,7 @@ static void child_init(apr_pool_t *p, server_rec *s)
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     hdpy_watch_init(p);
+    hdpy_htaccess_init(p);
     hdpy_directory_init(threaded);
     hdpy_direct_init(p);
     if (!threaded)
@@ -307,6 +309,7 @@ static void register_hooks(apr_pool_t *p)
     static const char *const mod_wsgi[] = {"mod_wsgi.c", NULL};
 
     hdpy_answer_register();
+    hdpy_htaccess_register();
     ap_hook_child_init(child_init_first, NULL, mod_wsgi, APR_HOOK_FIRST);
     ap_hook_child_init(child_init, mod_wsgi, NULL, APR_HOOK_LAST);
     ap_hook_header_parser(report, NULL, NULL, APR_HOOK_REALLY_FIRST);
