@@ -275,7 +275,8 @@ KEEP = """
 import httpdapi, threading
 kept = []
 def uses(r):
-    for name in sorted({n for n in dir(type(r)) if not n.startswith('_')} | {'headers_out'}):
+    names = {n for n in dir(type(r)) if n[0] != '_' and not callable(getattr(type(r), n))}
+    for name in sorted(names | {'headers_out'}):
         yield name, lambda name=name: getattr(r, name)
     yield 'read()', lambda: r.read()
     yield 'readline()', lambda: r.readline()
@@ -307,15 +308,10 @@ KEPT_USES = []
 """
 
 
-def test_a_request_that_is_over_is_dead(site: Site, way: str):
+def test_a_request_that_is_over_is_dead(site: Site):
     site.write("page.py", KEEP)
     assert site.text("page.py") == "kept"
     results = dict(eval(site.text("page.py?use")))
-    methods = ("read", "write", "log", "finish", "begin", "flush", "sendfile", "readline", "watch")
-    methods += ("apache_document", "cut_short")
-    if way == "direct":  # where to look a method up is no use yet
-        for name in methods:
-            assert results.pop(name) == ""
     assert len(results) > 25
     assert {text[:19] for text in results.values()} == {"the request is over"}, results
 
