@@ -14,3 +14,7 @@ class RequestError(Exception):
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
+
+
+class PublisherError(Exception):
+    """The publisher cannot do its work here; the message says what to do."""

@@ -66,6 +66,13 @@ class Request(Protocol):
     def options(self) -> Mapping[str, str]:
         """The PythonOption values in force here."""
 
+    def option_directory(self, name: str) -> str:
+        """Directory of the .htaccess or <Directory> that sets an option; "" if neither does."""
+
+    @property
+    def debug(self) -> bool:
+        """Whether errors are shown in the browser: PythonOption debug."""
+
     @property
     def headers_in(self) -> Mapping[str, str]:
         """The client's headers, a repeated one as its values joined with ", ".

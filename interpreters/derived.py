@@ -31,6 +31,13 @@ class Derived:
         return self.settings.options
 
     @property
+    def debug(self) -> bool:
+        return self.settings.debug
+
+    def option_directory(self, name: str) -> str:
+        return self.settings.directory_of(name.lower())
+
+    @property
     def content_type(self) -> str:
         return self.headers_out.get("Content-Type", "")  # type: ignore[no-any-return]
 

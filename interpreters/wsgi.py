@@ -11,6 +11,7 @@ from _thread import allocate_lock, get_ident
 from errno import EINVAL, EISDIR, ENOSPC
 from stat import S_ISREG
 
+from ..handlers import loading
 from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
 from . import direct
@@ -18,6 +19,7 @@ from .derived import OVER, Derived, read_error
 from .dispatch import Dispatcher
 from .link import ENV_LINK, ENV_SETTINGS, ENV_STAMP, ENV_WATCHED, HEADER_DOCUMENT, HEADER_WATCH
 from .modules import Modules
+from .published import PublishedModules
 from .search import Search
 from .settings import parse
 
@@ -343,7 +345,9 @@ class Application:
             os.fork = os.forkpty = _refuse_fork
         modules = Modules()
         modules.install()
-        self._dispatcher = Dispatcher(modules, Search(sys.path))
+        search = Search(sys.path)
+        self._dispatcher = Dispatcher(modules, search)
+        loading.load_module = PublishedModules(modules, search).load  # type: ignore[assignment]
         self._lock = allocate_lock()
         self._is_direct: bool | None = None
 

@@ -29,6 +29,7 @@ $pip install -q --no-build-isolation -r setup/requirements.txt
 mkdir -p .typing
 ln -sfn .. .typing/httpdapy
 ln -sfn ../httpdapi.py .typing/httpdapi.py
+ln -sfn ../httpdapi_publisher.py .typing/httpdapi_publisher.py
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo "$PWD/.typing" >"$site/httpdapy.pth"
 cat >"$venv/bin/httpdapy" <<END
