@@ -7,8 +7,9 @@ if __name__ == "httpdapi":  # under its bare name too, this is one module
 
     sys.modules[__name__] = httpdapi
 else:
+    from .handlers.auth import AuthHandler
     from .handlers.base import RequestHandler
     from .handlers.constants import *  # noqa: F403 - the names are the interface
     from .handlers.constants import __all__ as _constants
 
-    __all__ = ["RequestHandler", *_constants]
+    __all__ = ["AuthHandler", "RequestHandler", *_constants]

@@ -244,6 +244,7 @@ static void end_thread(void *data)
 static void release(hdpy_interpreter *interpreter, PyThreadState *mine)
 {
     Py_CLEAR(interpreter->dispatch);
+    Py_CLEAR(interpreter->authenticate);
     Py_CLEAR(interpreter->request);
     Py_CLEAR(interpreter->settings);
     Py_CLEAR(interpreter->headers);
@@ -322,6 +323,49 @@ static void log_failure(request_rec *r, const hdpy_interpreter *interpreter)
     PyErr_Print();
 }
 
+static PyObject *begin_request(request_rec *r, hdpy_interpreter *interpreter,
+                               const hdpy_target *target)
+{
+    current.request = hdpy_request_new(interpreter, r, target);
+    current.interpreter = interpreter;
+    return current.request;
+}
+
+static hdpy_answer *end_request(PyObject *request)
+{
+    hdpy_answer *answer = hdpy_request_end(request);
+
+    current.request = NULL;
+    Py_DECREF(request);
+    return answer;
+}
+
+int hdpy_direct_authenticate(request_rec *r, hdpy_interpreter *interpreter,
+                             const hdpy_target *target, const char *name)
+{
+    PyThreadState *state = thread_state(interpreter);
+    PyObject *request, *result = NULL;
+    long status = HTTP_INTERNAL_SERVER_ERROR;
+
+    if (!state)
+        return HTTP_INTERNAL_SERVER_ERROR;
+    PyEval_RestoreThread(state);
+    request = begin_request(r, interpreter, target);
+    if (request) {
+        hdpy_request_ask(request);
+        result = PyObject_CallFunction(interpreter->authenticate, "Os", request, name);
+        if (result && hdpy_request_put_answer(request) == 0)
+            status = PyLong_AsLong(result);
+        if (!result || PyErr_Occurred())
+            log_failure(r, interpreter);
+        Py_XDECREF(result);
+        end_request(request);
+    }
+    PyEval_SaveThread();
+    return status == OK || (status >= 300 && status < 600) ? (int)status
+                                                           : HTTP_INTERNAL_SERVER_ERROR;
+}
+
 int hdpy_direct_run(request_rec *r, hdpy_interpreter *interpreter, const hdpy_target *target)
 {
     PyThreadState *state = thread_state(interpreter);
@@ -331,20 +375,14 @@ int hdpy_direct_run(request_rec *r, hdpy_interpreter *interpreter, const hdpy_ta
     if (!state)
         return HTTP_INTERNAL_SERVER_ERROR;
     PyEval_RestoreThread(state);
-    request = hdpy_request_new(interpreter, r, target);
-    if (request) {
-        current.request = request;
-        current.interpreter = interpreter;
+    request = begin_request(r, interpreter, target);
+    if (request)
         result = PyObject_CallOneArg(interpreter->dispatch, request);
-    }
     if (!result)
         log_failure(r, interpreter);
     Py_XDECREF(result);
-    if (request) {
-        current.request = NULL;
-        answer = hdpy_request_end(request);
-        Py_DECREF(request);
-    }
+    if (request)
+        answer = end_request(request);
     PyEval_SaveThread();
     if (answer && !result) {
         if (hdpy_answer_has_sent(answer)) {

@@ -30,6 +30,11 @@ void hdpy_direct_prepare(const char *name);
 /* The interpreter of that name is about to register on this thread; NULL: none is any more. */
 void hdpy_direct_expect(const char *name);
 
+/* Ask the AuthHandler of the module of that name whether the request may pass: OK, or the status of the denial.  On OK
+ * r->user is who it is. */
+int hdpy_direct_authenticate(request_rec *r, hdpy_interpreter *interpreter,
+                             const hdpy_target *target, const char *name);
+
 /* Run the request; the status for Apache. */
 int hdpy_direct_run(request_rec *r, hdpy_interpreter *interpreter, const hdpy_target *target);
 

@@ -101,19 +101,30 @@ static int has_own_directory(request_rec *r)
     return working_directory == OWN;
 }
 
-const char *hdpy_enter_directory(request_rec *r)
+static const char *enter(request_rec *r, const char *path)
 {
     char resolved[PATH_MAX];
-    const char *path = named_directory(r);
 
-    if (!has_own_directory(r))
-        return hdpy_script_directory(r);
     errno = ENOENT;
-    if (!path || chdir(path) != 0 || !getcwd(resolved, sizeof(resolved)))
+    if (!path)
+        return NULL;
+    if (!has_own_directory(r))
+        return realpath(path, resolved) ? apr_pstrdup(r->pool, resolved) : NULL;
+    if (chdir(path) != 0 || !getcwd(resolved, sizeof(resolved)))
         return NULL;
     if (*resolved != '/') { /* outside of what this process can reach */
         errno = ENOENT;
         return NULL;
     }
     return apr_pstrdup(r->pool, resolved);
+}
+
+const char *hdpy_enter_directory(request_rec *r)
+{
+    return enter(r, named_directory(r));
+}
+
+const char *hdpy_enter_named_directory(request_rec *r, const char *path)
+{
+    return *path ? enter(r, path) : "";
 }

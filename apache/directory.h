@@ -16,6 +16,9 @@ const char *hdpy_script_directory(request_rec *r);
  * working directory, for fewer system calls than realpath().  NULL with errno set. */
 const char *hdpy_enter_directory(request_rec *r);
 
+/* Enter a directory that the configuration names; "" stays where it is.  As hdpy_enter_directory(). */
+const char *hdpy_enter_named_directory(request_rec *r, const char *path);
+
 /* The file's name without directory and last extension: what interpreters/urls.py makes of it. */
 const char *hdpy_module_name(request_rec *r);
 

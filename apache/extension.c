@@ -6,13 +6,14 @@
 #include "interpreter.h"
 #include "request.h"
 
-static PyObject *link_register(PyObject *module, PyObject *args, PyObject *keywords)
+static PyObject *link_register(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"dispatch", "request", "settings", "headers", "read_error",
+    static char *names[] = {"dispatch", "authenticate", "request", "settings", "headers", "read_error",
                             "write_error", NULL};
     hdpy_interpreter found = {0};
 
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "$OOOOOO:register", names, &found.dispatch,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "$OOOOOOO:register", names, &found.dispatch,
+                                     &found.authenticate,
                                      (PyObject **)&found.request, &found.settings, &found.headers,
                                      &found.read_error, &found.write_error))
         return NULL;
@@ -20,6 +21,7 @@ static PyObject *link_register(PyObject *module, PyObject *args, PyObject *keywo
         return NULL;
     /* held until the child ends */
     Py_INCREF(found.dispatch);
+    Py_INCREF(found.authenticate);
     Py_INCREF(found.request);
     Py_INCREF(found.settings);
     Py_INCREF(found.headers);
@@ -28,7 +30,7 @@ static PyObject *link_register(PyObject *module, PyObject *args, PyObject *keywo
     Py_RETURN_NONE;
 }
 
-static PyObject *link_current(PyObject *module, PyObject *unused)
+static PyObject *link_current(PyObject *self, PyObject *unused)
 {
     PyObject *request = hdpy_current_request();
 
@@ -42,13 +44,13 @@ static PyMethodDef functions[] = {
     {NULL}
 };
 
-static int add_types(PyObject *module)
+static int add_types(PyObject *self)
 {
     PyType_Spec *specs[] = {&hdpy_request_spec, &hdpy_headers_spec};
 
     for (int i = 0; i < 2; i++) {
-        PyObject *type = PyType_FromModuleAndSpec(module, specs[i], NULL);
-        int failed = !type || PyModule_AddType(module, (PyTypeObject *)type) < 0;
+        PyObject *type = PyType_FromModuleAndSpec(self, specs[i], NULL);
+        int failed = !type || PyModule_AddType(self, (PyTypeObject *)type) < 0;
 
         Py_XDECREF(type);
         if (failed)

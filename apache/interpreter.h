@@ -33,6 +33,7 @@ typedef struct hdpy_interpreter {
     PyInterpreterState *state;
     unsigned number;          /* from 0, in the order of registration */
     PyObject *dispatch;       /* Dispatcher.answer(request) */
+    PyObject *authenticate;   /* Authenticator.decide(request, module) */
     PyTypeObject *request;    /* the class of requests, made of _link.Request */
     PyObject *settings;       /* settings.parse(text) */
     PyObject *headers;        /* the class of headers, made of _link.Headers */

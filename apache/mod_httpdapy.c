@@ -1,12 +1,12 @@
 /* mod_httpdapy - the link between Apache and the Python above it.
  *
  * A request for the handler "python-program" is given its directory's settings (settings.c), its
- * working directory (directory.c) and the name of its interpreter (naming.c).  Then it goes one of
+ * working directory (directory.c) and the name of its interpreter (target.c).  Then it goes one of
  * two ways:
  *
  *   direct   direct.c calls interpreters/dispatch.py with a request.c; answer.c sends
- *   WSGI     ap_run_handler(): mod_wsgi runs our entry script, which has the dispatch;
- *            answer.c looks at what comes back
+ *   WSGI     wsgi.c has mod_wsgi run our entry script, which has the dispatch; answer.c looks at
+ *            what comes back
  *
  * The WSGI way is that of an interpreter's very first request, for it is mod_wsgi that makes
  * interpreters: the entry script registers the dispatch and leaves the request to the direct way.
@@ -15,8 +15,6 @@
  * Whatever happens, a python-program request is never DECLINED: the next handler would be Apache's
  * own, which sends the script's source.
  */
-#include <Python.h> /* first, as Python wants it */
-
 #include "httpd.h"
 #include "http_config.h"
 #include "http_core.h"
@@ -25,17 +23,14 @@
 #include "http_protocol.h"
 #include "http_request.h"
 #include "ap_mpm.h"
-#include "apr_atomic.h"
 #include "apr_lib.h"
 #include "apr_strings.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "answer.h"
+#include "authentication.h"
 #include "direct.h"
 #include "directory.h"
 #include "htaccess.h"
@@ -45,30 +40,11 @@
 #include "target.h"
 #include "termination.h"
 #include "watch.h"
+#include "wsgi.h"
 
 APLOG_USE_MODULE(httpdapy);
 
-#define UNNUMBERED (-1)
-
-/* Set once in each child, read by its threads. */
-static unsigned auto_replicas = 1;
-static unsigned threads_per_child = 1;
-
-static apr_uint32_t threads_seen;
-static _Thread_local int thread_number = UNNUMBERED;
-
 /* ---- the child process --------------------------------------------------------------------- */
-
-/* Whether interpreters get a lock of their own: asked for, and known to this Python. */
-static int has_own_gil(void)
-{
-    if (Py_Version < 0x030c0000UL)
-        return 0;
-    for (const ap_directive_t *d = ap_conftree; d; d = d->next)
-        if (!strcasecmp(d->directive, "WSGIPerInterpreterGIL"))
-            return !strcasecmp(d->args, "On");
-    return 0;
-}
 
 static void child_init_first(apr_pool_t *p, server_rec *s)
 {
@@ -78,44 +54,19 @@ static void child_init_first(apr_pool_t *p, server_rec *s)
 static void child_init(apr_pool_t *p, server_rec *s)
 {
     int threads = 0, threaded = 0;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    hdpy_target_init(threads > 1 ? (unsigned)threads : 1);
     hdpy_watch_init(p);
     hdpy_htaccess_init(p);
     hdpy_directory_init(threaded);
     hdpy_direct_init(p);
     if (!threaded)
         hdpy_termination_init();
-    threads_per_child = threads > 1 ? (unsigned)threads : 1;
-    auto_replicas = hdpy_replica_count(HDPY_REPLICAS_AUTO, cores > 0 ? (unsigned)cores : 1,
-                                       threads_per_child, has_own_gil());
-}
-
-/* Threads are numbered as they come, which spreads them evenly over the replicas.  A connection's
- * id would not do: mod_http2 runs requests of one connection on many threads. */
-static unsigned current_thread_number(void)
-{
-    if (thread_number == UNNUMBERED)
-        thread_number = (int)(apr_atomic_inc32(&threads_seen) & INT_MAX);
-    return (unsigned)thread_number;
 }
 
 /* ---- the request --------------------------------------------------------------------------- */
-
-static const char *interpreter_name(request_rec *r, const hdpy_dir_conf *conf,
-                                    const char *directory)
-{
-    char name[HDPY_NAME_SIZE];
-    unsigned replicas = conf->replicas == HDPY_REPLICAS_AUTO ? auto_replicas
-                      : conf->replicas == HDPY_UNSET         ? 1
-                      : hdpy_replica_count((unsigned)conf->replicas, 1, threads_per_child, 1);
-
-    return hdpy_interpreter_name(name, sizeof(name), directory, conf->interpreter, replicas,
-                                 replicas > 1 ? current_thread_number() : 0)
-         ? apr_pstrdup(r->pool, name) : NULL;
-}
 
 /* A request with the secret of PythonReport is answered with the settings in force where it points,
  * or not found if that is no python-program; nothing is run and no file is sent.  This comes before
@@ -171,63 +122,16 @@ static int refusal(request_rec *r)
     return OK;
 }
 
-/* What changes when the file does; interpreters/stamps.py writes it the same. */
-static const char *stamp_text(request_rec *r)
-{
-    if (r->finfo.filetype != APR_REG)
-        return "";
-    return apr_psprintf(r->pool, "%" APR_TIME_T_FMT " %" APR_OFF_T_FMT " %" APR_UINT64_T_FMT,
-                        r->finfo.mtime, r->finfo.size, (apr_uint64_t)r->finfo.inode);
-}
-
-static int run_wsgi(request_rec *r, const hdpy_target *target)
-{
-    hdpy_answer *answer;
-    int status;
-
-    apr_table_setn(r->notes, HDPY_NOTE_INTERPRETER, target->interpreter);
-    apr_table_setn(r->notes, HDPY_NOTE_PROCESS, "");
-    apr_table_setn(r->subprocess_env, HDPY_ENV_SETTINGS, target->settings);
-    apr_table_setn(r->subprocess_env, HDPY_ENV_STAMP, stamp_text(r));
-    apr_table_setn(r->subprocess_env, HDPY_ENV_WATCHED, target->looked);
-    hdpy_direct_prepare(target->interpreter);
-    answer = hdpy_answer_filter(r, target->watch_key);
-    r->handler = HDPY_RUN_HANDLER;
-    status = ap_run_handler(r);
-    r->handler = HDPY_HANDLER;
-    return hdpy_answer_end(answer, status);
-}
-
-/* Have mod_wsgi make the interpreter, where the entry script then registers its dispatch and leaves
- * the request as it is.  NULL if it does not: then *status is that of the request's answer. */
-static hdpy_interpreter *load(request_rec *r, const hdpy_target *target, int *status)
-{
-    hdpy_interpreter *interpreter;
-    int expecting_100 = r->expecting_100;
-
-    apr_table_setn(r->subprocess_env, HDPY_ENV_LINK, hdpy_direct_path());
-    hdpy_direct_expect(target->interpreter);
-    *status = run_wsgi(r, target);
-    hdpy_direct_expect(NULL);
-    apr_table_unset(r->subprocess_env, HDPY_ENV_LINK);
-    interpreter = *status == OK ? hdpy_direct_find(target->interpreter) : NULL;
-    if (interpreter) {
-        r->expecting_100 = expecting_100; /* which mod_wsgi takes for done */
-        r->status_line = NULL;
-    }
-    return interpreter;
-}
-
 static int run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target *target)
 {
     hdpy_interpreter *interpreter;
     int status = OK;
 
     if (!hdpy_option_is_on(conf, "direct", 1) || !hdpy_direct_path())
-        return run_wsgi(r, target);
+        return hdpy_wsgi_run(r, target);
     interpreter = hdpy_direct_find(target->interpreter);
     if (!interpreter)
-        interpreter = load(r, target, &status);
+        interpreter = hdpy_wsgi_load(r, target, &status);
     return interpreter ? hdpy_direct_run(r, interpreter, target) : status;
 }
 
@@ -265,43 +169,14 @@ static int handler(request_rec *r)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0005: no module for %s", r->filename);
         return HTTP_NOT_FOUND;
     }
-    target.interpreter = interpreter_name(r, conf, directory);
-    if (!target.interpreter || strchr(directory, '\n')) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "HDPY0006: %s: the directory's path is too long, or has a line break in it",
-                      r->filename);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    target.settings = hdpy_settings_text(r, conf, directory);
-    target.watch_key = apr_pstrcat(r->pool, target.interpreter, "\n", directory, "\n",
-                                   one_handler(conf) ? "" : hdpy_module_name(r), NULL);
-    target.looked = hdpy_watch_look(r->pool, target.watch_key);
+    status = hdpy_target_fill(&target, r, conf, directory,
+                              one_handler(conf) ? "" : hdpy_module_name(r));
+    if (status != OK)
+        return status;
     hdpy_termination_defer();
     status = run(r, conf, &target);
     hdpy_termination_resume();
     return status;
-}
-
-/* "httpdapy-run" is mod_wsgi's.  Before it: only our handler may ask for it.  After it: mod_wsgi
- * does not know it, and the next handler would send the source. */
-static int guard_before(request_rec *r)
-{
-    if (!r->handler || strcmp(r->handler, HDPY_RUN_HANDLER)
-        || apr_table_get(r->notes, HDPY_NOTE_INTERPRETER))
-        return DECLINED;
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0007: %s is set to the handler "
-                  HDPY_RUN_HANDLER "; the handler to use is " HDPY_HANDLER, r->filename);
-    return HTTP_INTERNAL_SERVER_ERROR;
-}
-
-static int guard_after(request_rec *r)
-{
-    if (!r->handler || strcmp(r->handler, HDPY_RUN_HANDLER))
-        return DECLINED;
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0008: mod_wsgi has no WSGIHandlerScript named "
-                  HDPY_RUN_HANDLER "; add what 'httpdapy config' prints to the server's "
-                  "configuration");
-    return HTTP_INTERNAL_SERVER_ERROR;
 }
 
 static void register_hooks(apr_pool_t *p)
@@ -309,13 +184,13 @@ static void register_hooks(apr_pool_t *p)
     static const char *const mod_wsgi[] = {"mod_wsgi.c", NULL};
 
     hdpy_answer_register();
+    hdpy_authentication_register();
     hdpy_htaccess_register();
+    hdpy_wsgi_register();
     ap_hook_child_init(child_init_first, NULL, mod_wsgi, APR_HOOK_FIRST);
     ap_hook_child_init(child_init, mod_wsgi, NULL, APR_HOOK_LAST);
     ap_hook_header_parser(report, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(handler, NULL, mod_wsgi, APR_HOOK_FIRST);
-    ap_hook_handler(guard_before, NULL, mod_wsgi, APR_HOOK_FIRST);
-    ap_hook_handler(guard_after, mod_wsgi, NULL, APR_HOOK_LAST);
 }
 
 module AP_MODULE_DECLARE_DATA httpdapy_module = {

@@ -38,6 +38,7 @@ typedef struct {
     hdpy_body body;
     unsigned long thread;     /* that runs the request */
     int is_busy;              /* that thread waits for the client, without the GIL */
+    int is_asked;             /* for authentication: there is nothing to write */
     int status;
     int has_put_headers;      /* they are in the request_rec */
     int is_started;           /* status and headers are Apache's */
@@ -164,7 +165,29 @@ static PyObject *get_user(Request *self, void *unused)
         return NULL;
     if (!self->r->user)
         Py_RETURN_NONE;
-    return latin1_str(self->r->user);
+    return path_str(self->r->user);
+}
+
+static int set_user(Request *self, PyObject *value, void *unused)
+{
+    const char *name;
+
+    if (!is_free(self))
+        return -1;
+    if (!self->is_asked) {
+        PyErr_SetString(PyExc_AttributeError, "the user is who has authenticated; only an "
+                                              "AuthHandler says who that is");
+        return -1;
+    }
+    name = value && value != Py_None ? PyUnicode_AsUTF8(value) : NULL;
+    if (PyErr_Occurred())
+        return -1;
+    if (name && (!*name || name[strcspn(name, "\r\n")])) {
+        PyErr_Format(PyExc_ValueError, "%R is no name of a user", value);
+        return -1;
+    }
+    self->r->user = name ? apr_pstrdup(self->r->pool, name) : NULL;
+    return 0;
 }
 
 static PyObject *get_filename(Request *self, void *unused)
@@ -271,6 +294,11 @@ static PyObject *get_place(Request *self, void *unused)
     if (value)
         keep_place(self, place, value);
     return value;
+}
+
+static PyObject *get_looked(Request *self, void *unused)
+{
+    return is_live(self) ? PyUnicode_DecodeFSDefault(self->target->looked) : NULL;
 }
 
 static PyObject *get_status(Request *self, void *unused)
@@ -446,6 +474,31 @@ static int put_headers(Request *self, Py_ssize_t length)
         ap_set_content_length(r, length);
     self->has_put_headers = 1;
     r->status = self->status;
+    return 0;
+}
+
+void hdpy_request_ask(PyObject *request)
+{
+    ((Request *)request)->is_asked = 1;
+}
+
+/* They go with whatever answer the request gets. */
+int hdpy_request_put_answer(PyObject *request)
+{
+    Request *self = (Request *)request;
+    const hdpy_headers *headers = (const hdpy_headers *)self->headers_out;
+
+    for (Py_ssize_t i = 0; headers && i < headers->count; i++) {
+        PyObject *name = headers->fields[i].name;
+        const char *name_bytes = header_bytes(self, name, name);
+        const char *value = name_bytes ? header_bytes(self, name, headers->fields[i].value) : NULL;
+
+        if (!value)
+            return -1;
+        apr_table_add(strcasecmp(name_bytes, "Location") ? self->r->err_headers_out
+                                                         : self->r->headers_out,
+                      name_bytes, value);
+    }
     return 0;
 }
 
@@ -632,6 +685,18 @@ static PyObject *write_result(Request *self, apr_status_t status)
     return NULL;
 }
 
+/* Whether there is an answer to write. */
+static int is_answering(Request *self)
+{
+    if (!is_own(self))
+        return 0;
+    if (!self->is_asked)
+        return 1;
+    PyErr_SetString(PyExc_RuntimeError, "an AuthHandler decides and does not answer: return "
+                                        "REQ_NOACTION or REQ_ABORTED, with a status and headers");
+    return 0;
+}
+
 static int start(Request *self)
 {
     if (self->is_started)
@@ -660,7 +725,7 @@ static PyObject *request_write(Request *self, PyObject *data)
     Py_buffer bytes;
     PyObject *result;
 
-    if (!is_own(self) || PyObject_GetBuffer(data, &bytes, PyBUF_SIMPLE) < 0)
+    if (!is_answering(self) || PyObject_GetBuffer(data, &bytes, PyBUF_SIMPLE) < 0)
         return NULL;
     if (start(self) < 0)
         result = NULL;
@@ -672,12 +737,12 @@ static PyObject *request_write(Request *self, PyObject *data)
 
 static PyObject *request_flush(Request *self, PyObject *unused)
 {
-    return is_own(self) && start(self) == 0 ? send_bytes(self, "", 0) : NULL;
+    return is_answering(self) && start(self) == 0 ? send_bytes(self, "", 0) : NULL;
 }
 
 static PyObject *request_finish(Request *self, PyObject *body)
 {
-    if (!is_own(self))
+    if (!is_answering(self))
         return NULL;
     if (self->is_started)
         return request_write(self, body);
@@ -692,7 +757,7 @@ static PyObject *request_begin(Request *self, PyObject *unused)
 {
     Py_ssize_t length = self->whole ? PyBytes_GET_SIZE(self->whole) : 0;
 
-    if (!is_own(self))
+    if (!is_answering(self))
         return NULL;
     if (self->is_started)
         Py_RETURN_NONE;
@@ -735,7 +800,7 @@ static PyObject *request_sendfile(Request *self, PyObject *args)
     apr_off_t all;
     apr_status_t status;
 
-    if (!is_own(self) || !PyArg_ParseTuple(args, "O&|LL:sendfile", PyUnicode_FSConverter, &path,
+    if (!is_answering(self) || !PyArg_ParseTuple(args, "O&|LL:sendfile", PyUnicode_FSConverter, &path,
                                            &offset, &size))
         return NULL;
     BEGIN_WAIT(self)
@@ -855,7 +920,7 @@ static PyGetSetDef attributes[] = {
     {"path_info", (getter)get_path, NULL, NULL, FIELD(path_info)},
     {"unparsed_uri", (getter)get_unparsed_uri, NULL, NULL, NULL},
     {"filename", (getter)get_filename, NULL, NULL, NULL},
-    {"user", (getter)get_user, NULL, NULL, NULL},
+    {"user", (getter)get_user, (setter)set_user, NULL, NULL},
     {"interpreter", (getter)get_interpreter, NULL, NULL, NULL},
     {"local_addr", (getter)get_local_addr, NULL, NULL, NULL},
     {"remote_port", (getter)get_remote_port, NULL, NULL, NULL},
@@ -870,6 +935,7 @@ static PyGetSetDef attributes[] = {
     {"environment", (getter)get_environment, NULL, NULL, NULL},
     {"settings", (getter)get_settings, NULL, NULL, NULL},
     {"place", (getter)get_place, NULL, NULL, NULL},
+    {"looked", (getter)get_looked, NULL, NULL, NULL},
     {NULL}
 };
 

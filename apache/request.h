@@ -11,6 +11,12 @@ extern PyType_Spec hdpy_request_spec;
 PyObject *hdpy_request_new(hdpy_interpreter *interpreter, request_rec *r,
                            const hdpy_target *target);
 
+/* The request is asked for authentication: it may be looked at, and get headers and a user. */
+void hdpy_request_ask(PyObject *request);
+
+/* The question is answered: put headers and user into the request_rec; 0, or -1 with an exception. */
+int hdpy_request_put_answer(PyObject *request);
+
 /* Dispatch has returned, with an exception or not: the object is dead from now on.  Call
  * hdpy_answer_end() on the answer, without the GIL. */
 struct hdpy_answer *hdpy_request_end(PyObject *request);

@@ -1,10 +1,12 @@
 /* The directives of a directory, and the settings that a request has of them.
  *
- * All are FileInfo, so anywhere up to .htaccess; each level adds to those above it:
+ * AuthPythonModule is AuthConfig, the others FileInfo, so all go anywhere up to .htaccess; each level
+ * adds to those above it:
  *
  *   PythonOption name value       none          for the handler; later and deeper ones win
  *   PythonInterpreter name        its directory share one interpreter by name
  *   PythonReplicas number|auto    1             interpreters for one directory in one process
+ *   AuthPythonModule module       none          has the AuthHandler that decides who may pass
  */
 #include "settings.h"
 
@@ -52,6 +54,9 @@ void *hdpy_merge_dir_conf(apr_pool_t *p, void *base_conf, void *add_conf)
     conf->option_dirs = merge_tables(p, base->option_dirs, add->option_dirs);
     conf->interpreter = add->interpreter ? add->interpreter : base->interpreter;
     conf->replicas = add->replicas != HDPY_UNSET ? add->replicas : base->replicas;
+    conf->auth_module = add->auth_module ? add->auth_module : base->auth_module;
+    conf->auth_dir = add->auth_module ? add->auth_dir : base->auth_dir;
+    conf->requires_user = add->requires_user || (!add->auth_module && base->requires_user);
     return conf;
 }
 
@@ -143,6 +148,37 @@ static const char *set_replicas(cmd_parms *cmd, void *dir_conf, const char *arg)
     return NULL;
 }
 
+static const char *set_auth_module(cmd_parms *cmd, void *dir_conf, const char *name)
+{
+    hdpy_dir_conf *conf = dir_conf;
+
+    for (const char *c = name; *c || c == name; c++)
+        if (!apr_isalnum(*c) && *c != '_' && *c != '.' && !(*c & 0x80))
+            return apr_psprintf(cmd->pool, "AuthPythonModule takes the name of a Python module, as "
+                                           "auth for auth.py, not '%s'", name);
+    conf->auth_module = apr_pstrdup(cmd->pool, name);
+    conf->auth_dir = directive_directory(cmd);
+    return NULL;
+}
+
+/* Apache's own directive, which goes on to mod_authz_core: noted here is that it wants a user, by its
+ * being none of those that look at something else. */
+static const char *note_require(cmd_parms *cmd, void *dir_conf, const char *args)
+{
+    static const char *const others[] = {"all", "ip", "host", "forward-dns", "local", "env",
+                                         "method", "expr", NULL};
+    char *word = ap_getword_conf(cmd->temp_pool, &args);
+
+    if (!strcasecmp(word, "not"))
+        word = ap_getword_conf(cmd->temp_pool, &args);
+    for (int i = 0; others[i]; i++)
+        if (!strcasecmp(word, others[i]))
+            return DECLINE_CMD;
+    if (cmd->limited == -1) /* not in <Limit> */
+        ((hdpy_dir_conf *)dir_conf)->requires_user = 1;
+    return DECLINE_CMD;
+}
+
 static const char *set_report(cmd_parms *cmd, void *dir_conf, const char *token)
 {
     hdpy_server_conf *conf = ap_get_module_config(cmd->server->module_config, &httpdapy_module);
@@ -158,6 +194,10 @@ const command_rec hdpy_directives[] = {
                   "name of the interpreter to run in; main_interpreter for the process's first"),
     AP_INIT_TAKE1("PythonReplicas", set_replicas, NULL, OR_FILEINFO,
                   "number of interpreters per directory and process, or auto"),
+    AP_INIT_TAKE1("AuthPythonModule", set_auth_module, NULL, OR_AUTHCFG,
+                  "name of the module whose AuthHandler decides who may pass"),
+    AP_INIT_RAW_ARGS("Require", note_require, NULL, OR_AUTHCFG,
+                     "see mod_authz_core"),
     AP_INIT_TAKE1("PythonReport", set_report, NULL, RSRC_CONF,
                   "secret with which a request is answered with the settings in force"),
     {NULL}

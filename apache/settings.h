@@ -14,6 +14,9 @@ typedef struct {
     apr_table_t *option_dirs; /* name -> directory the line stands in, "" in the server's own */
     const char *interpreter;  /* NULL: unset */
     int replicas;             /* HDPY_UNSET, HDPY_REPLICAS_AUTO or a number */
+    const char *auth_module;  /* NULL: unset */
+    const char *auth_dir;     /* directory of that line, "" in the server's own */
+    int requires_user;        /* a Require for all methods, there or below, wants a user */
 } hdpy_dir_conf;
 
 /* One per server.  Lives in the configuration's pool. */

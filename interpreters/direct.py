@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from .served import ServedRequest
 
 
-def register(path: str, answer: Callable[[ServedRequest], None]) -> None:
-    """Have the link at *path* call *answer* for each further request of this interpreter."""
+def register(
+    path: str,
+    answer: Callable[[ServedRequest], None],
+    authenticate: Callable[[ServedRequest, str], int],
+) -> None:
+    """Have the link at *path* call *answer* for each further request of this interpreter, and
+    *authenticate* for those that its AuthHandlers decide about."""
     link = _module(path)
     errors = sys.stderr = ErrorStream(sys.stderr, link.current)
 
@@ -45,8 +50,15 @@ def register(path: str, answer: Callable[[ServedRequest], None]) -> None:
         if errors.partial:
             errors.finish(request)
 
+    def decide(request: _link.Request, module: str) -> int:
+        status = authenticate(request, module)  # type: ignore[arg-type]
+        if errors.partial:
+            errors.finish(request)
+        return status
+
     link.register(
         dispatch=dispatch,
+        authenticate=decide,
         request=Request,
         settings=parse,
         headers=Headers,

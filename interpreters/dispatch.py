@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..handlers.constants import REQ_ABORTED, REQ_NOACTION, REQ_PROCEED
 from ..handlers.errors import ClientGoneError, RequestError
+from .secrets import hide_credentials
 from .urls import NoModuleError
 
 TYPE_CHECKING = False
@@ -126,7 +127,9 @@ def _fail(request: ServedRequest, error: BaseException) -> None:
 
     from . import failures
 
+    headers = request.headers_in
     text = failures.describe(error, request.filename, request.directory)
+    text = hide_credentials(text, headers)
     request.log(text)
     settings = request.settings
     if not request.started:
@@ -134,8 +137,9 @@ def _fail(request: ServedRequest, error: BaseException) -> None:
     if not settings.debug:
         _give_up(request, 500, type(error).__name__)
         return
-    html = failures.accepts_html(request.headers_in.get("Accept", ""))
+    html = failures.accepts_html(headers.get("Accept", ""))
     shown = failures.page(error, request.filename, settings) if html else text
+    shown = hide_credentials(shown, headers)
     body = shown.encode("utf-8", "backslashreplace")
     if request.started:  # the page goes on with its error
         with suppress(ClientGoneError):

@@ -105,15 +105,17 @@ class Modules:
         handler: Handler | None = source.handler
         return handler.module if handler is not None else None
 
-    def load(self, source: Source, directory: str) -> ModuleType:
+    def load(self, source: Source, directory: str, *, always: bool = False) -> ModuleType:
         """Load or reload the module for *source*; one thread does it, the others wait for it.
 
-        directory: where the request's files are.
+        directory: where the request's files are.  always: also if nothing has changed.
         Raises what the module's code raises, and NoModuleError when the module is gone.
         """
         with self._lock:
             handler = source.handler = self._handlers.get(source.key) or Handler()
-            if self._valid(handler, "", "") and handler.module is not None:  # by another thread
+            if always and handler.record is not None:
+                handler.record.stamp = None
+            elif self._valid(handler, "", "") and handler.module is not None:  # by another thread
                 return handler.module
             failure = handler.failure
             if failure is not None:

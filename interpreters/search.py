@@ -55,7 +55,7 @@ class Search:
         if self._replaced:
             self._path[:] = self._default
             self._replaced = False
-        if settings.directory not in self._path:
+        if settings.directory and settings.directory not in self._path:
             self._path.insert(0, settings.directory)
 
     def prepare_to_load(self, source: Source, settings: Settings) -> None:
@@ -80,14 +80,12 @@ class Search:
 
     def _find(self, filename: str, settings: Settings) -> Source:
         name = settings.handler or module_name(filename)
-        if settings.pythonpath:
-            evaluated = self._evaluated(settings)
-            # the library's modules are no handlers: /d/os.py must not run os
-            roots = [root for root in evaluated if root not in self._default]
-        else:
-            roots = [settings.directory]
+        roots = self._roots(settings)
         if settings.handler:
-            return self._handler(name, roots, settings)
+            own = settings.directory_of("handler")
+            return self._named(
+                name, [*roots, own] if own and not settings.pythonpath else roots, settings
+            )
         if settings.rootpkg:
             return Source(f"{settings.rootpkg}.{name}", "", "")
         source = find(name, roots)
@@ -96,14 +94,25 @@ class Search:
             raise NoModuleError(f"{filename}: there is no module {name}, that is no {wanted}")
         return source
 
-    def _handler(self, name: str, roots: list[str], settings: Settings) -> Source:
-        """The module that PythonOption handler names.  The administrator's word may name any."""
+    def named(self, name: str, settings: Settings) -> Source:
+        """The module of that name, which the administrator has given."""
+        key = f"\n{name}"  # no file's name
+        source = settings.sources.get(key)
+        if source is None:
+            source = settings.sources[key] = self._named(name, self._roots(settings), settings)
+        return source
+
+    def _roots(self, settings: Settings) -> list[str]:
+        if not settings.pythonpath:
+            return [settings.directory] if settings.directory else []
+        # the library's modules are no handlers: /d/os.py must not run os
+        return [root for root in self._evaluated(settings) if root not in self._default]
+
+    def _named(self, name: str, roots: list[str], settings: Settings) -> Source:
+        """A module that the administrator names, whose word may name any."""
         rootpkg = settings.rootpkg
         if rootpkg and name != rootpkg and not name.startswith(f"{rootpkg}."):
             inside = find(f"{rootpkg}.{name}", [*roots, *self._path])
             if inside is not None:
                 return Source(f"{rootpkg}.{name}", "", "")
-        own = settings.directory_of("handler")
-        if own and own not in roots and not settings.pythonpath:
-            roots = [*roots, own]
         return find(name, roots) or Source(name, "", "")

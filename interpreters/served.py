@@ -5,8 +5,8 @@ from typing import Protocol
 from ..handlers.request import Request
 from .settings import Settings
 
-#: Settings in force, ``filename``, stamps.stamp_text() of it as Apache saw it ("" if it is no file),
-#: and how the link found the files that were named to watch() ("" if none were).
+#: Settings in force, ``filename``, stamps.stamp_text() of it as Apache saw it ("" if it is no
+#: file), and ``looked``.
 Place = tuple[Settings, str, str, str]
 
 
@@ -24,6 +24,10 @@ class ServedRequest(Request, Protocol):
     @property
     def unanswered(self) -> bool:
         """Whether nothing of the body was sent or kept for sending."""
+
+    @property
+    def looked(self) -> str:
+        """How the link found the files that were named to watch(), "" if none were."""
 
     def watch(self, files: str) -> None:
         """Have the link look at *files*, a Modules.watch_list(), from the next request on."""

@@ -15,6 +15,7 @@ from ..handlers import loading
 from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
 from . import direct
+from .authentication import Authenticator
 from .derived import OVER, Derived, read_error
 from .dispatch import Dispatcher
 from .link import ENV_LINK, ENV_SETTINGS, ENV_STAMP, ENV_WATCHED, HEADER_DOCUMENT, HEADER_WATCH
@@ -73,7 +74,11 @@ class WSGIRequest(Derived):
 
     @property
     def place(self) -> Place:
-        return self.settings, self.filename, self.environ[ENV_STAMP], self.environ[ENV_WATCHED]
+        return self.settings, self.filename, self.environ[ENV_STAMP], self.looked
+
+    @property
+    def looked(self) -> str:
+        return self.environ[ENV_WATCHED]  # type: ignore[no-any-return]
 
     @property
     def method(self) -> str:
@@ -347,6 +352,7 @@ class Application:
         modules.install()
         search = Search(sys.path)
         self._dispatcher = Dispatcher(modules, search)
+        self._authenticator = Authenticator(modules, search)
         loading.load_module = PublishedModules(modules, search).load  # type: ignore[assignment]
         self._lock = allocate_lock()
         self._is_direct: bool | None = None
@@ -369,7 +375,7 @@ class Application:
         with self._lock:
             if self._is_direct is None:
                 try:
-                    direct.register(link, self._dispatcher.answer)
+                    direct.register(link, self._dispatcher.answer, self._authenticator.decide)
                 except (ImportError, RuntimeError) as error:
                     sys.stderr.write(f"{link}: {error}; requests go through mod_wsgi\n")
                     self._is_direct = False

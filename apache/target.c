@@ -1,0 +1,88 @@
+/* Where a request runs, and with what. */
+#include <Python.h> /* first, as Python wants it */
+
+#include "target.h"
+
+#include "http_config.h"
+#include "http_log.h"
+#include "http_main.h"
+#include "apr_atomic.h"
+#include "apr_strings.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "naming.h"
+#include "watch.h"
+
+extern module AP_MODULE_DECLARE_DATA httpdapy_module;
+APLOG_USE_MODULE(httpdapy);
+
+#define UNNUMBERED (-1)
+
+/* Set once in each child, read by its threads. */
+static unsigned auto_replicas = 1;
+static unsigned threads_per_child = 1;
+
+static apr_uint32_t threads_seen;
+static _Thread_local int thread_number = UNNUMBERED;
+
+/* Whether interpreters get a lock of their own: asked for, and known to this Python. */
+static int has_own_gil(void)
+{
+    if (Py_Version < 0x030c0000UL)
+        return 0;
+    for (const ap_directive_t *d = ap_conftree; d; d = d->next)
+        if (!strcasecmp(d->directive, "WSGIPerInterpreterGIL"))
+            return !strcasecmp(d->args, "On");
+    return 0;
+}
+
+void hdpy_target_init(unsigned threads)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    threads_per_child = threads;
+    auto_replicas = hdpy_replica_count(HDPY_REPLICAS_AUTO, cores > 0 ? (unsigned)cores : 1, threads,
+                                       has_own_gil());
+}
+
+/* Threads are numbered as they come, which spreads them evenly over the replicas.  A connection's
+ * id would not do: mod_http2 runs requests of one connection on many threads. */
+static unsigned current_thread_number(void)
+{
+    if (thread_number == UNNUMBERED)
+        thread_number = (int)(apr_atomic_inc32(&threads_seen) & INT_MAX);
+    return (unsigned)thread_number;
+}
+
+static const char *interpreter_name(request_rec *r, const hdpy_dir_conf *conf,
+                                    const char *directory)
+{
+    char name[HDPY_NAME_SIZE];
+    unsigned replicas = conf->replicas == HDPY_REPLICAS_AUTO ? auto_replicas
+                      : conf->replicas == HDPY_UNSET         ? 1
+                      : hdpy_replica_count((unsigned)conf->replicas, 1, threads_per_child, 1);
+
+    return hdpy_interpreter_name(name, sizeof(name), directory, conf->interpreter, replicas,
+                                 replicas > 1 ? current_thread_number() : 0)
+         ? apr_pstrdup(r->pool, name) : NULL;
+}
+
+int hdpy_target_fill(hdpy_target *target, request_rec *r, const hdpy_dir_conf *conf,
+                     const char *directory, const char *name)
+{
+    target->interpreter = interpreter_name(r, conf, directory);
+    if (!target->interpreter || strchr(directory, '\n')) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "HDPY0006: %s: the directory's path is too long, or has a line break in it",
+                      r->filename);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    target->settings = hdpy_settings_text(r, conf, directory);
+    target->watch_key = apr_pstrcat(r->pool, target->interpreter, "\n", directory, "\n", name,
+                                    NULL);
+    target->looked = hdpy_watch_look(r->pool, target->watch_key);
+    return OK;
+}

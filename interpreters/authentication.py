@@ -1,0 +1,78 @@
+"""AuthPythonModule: asks the AuthHandler of a module whether a request may pass."""
+
+from __future__ import annotations
+
+from ..handlers.auth import AuthHandler
+from ..handlers.constants import REQ_ABORTED, REQ_NOACTION, REQ_PROCEED
+from .secrets import hide_credentials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from .modules import Modules
+    from .search import Search
+    from .served import ServedRequest
+
+_DEBUG = "DEBUG"
+_OK = 0
+
+
+class Authenticator:
+    """Decides for the requests of one interpreter.  Whatever goes wrong is a denial."""
+
+    def __init__(self, modules: Modules, search: Search) -> None:
+        self._modules = modules
+        self._search = search
+
+    def decide(self, request: ServedRequest, name: str) -> int:
+        """0 if *request* may pass, else the status of the denial.
+
+        name: value of AuthPythonModule; with DEBUG at its end the module is loaded anew each time.
+        """
+        try:
+            return self._decide(request, name)
+        except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, denies
+            from . import failures
+
+            text = failures.describe(error, f"AuthPythonModule {name}", request.directory)
+            request.log(hide_credentials(text, request.headers_in))
+            return 500
+
+    def _decide(self, request: ServedRequest, name: str) -> int:
+        module = self._module(request, name)
+        handler = getattr(module, "AuthHandler", None)
+        if not (isinstance(handler, type) and issubclass(handler, AuthHandler)):
+            raise TypeError(
+                f"{module.__file__} defines no class AuthHandler that is a subclass of "
+                "httpdapi.AuthHandler"
+            )
+        result = handler.for_request(request).Handle()
+        if result == REQ_PROCEED or result == "REQ_PROCEED":
+            return _OK
+        if result in (REQ_NOACTION, "REQ_NOACTION"):
+            return 401
+        if result not in (REQ_ABORTED, "REQ_ABORTED"):
+            request.log(
+                f"AuthPythonModule {name}: Handle() returned {result!r}, which is no answer"
+            )
+            return 500
+        return request.status if request.status >= 300 else 500
+
+    def _module(self, request: ServedRequest, name: str) -> ModuleType:
+        settings, modules, search = request.settings, self._modules, self._search
+        always = name.endswith(_DEBUG) and name != _DEBUG
+        source = search.named(name.removesuffix(_DEBUG) if always else name, settings)
+        search.prepare(settings)
+        module = None
+        if not always:
+            looked = request.looked
+            current = settings.autoreload
+            module = modules.current(source, "", looked) if current else modules.loaded(source)
+        if module is not None:
+            files = modules.watch_list(source, looked)
+            if files:
+                request.watch(files)
+            return module
+        search.prepare_to_load(source, settings)
+        return modules.load(source, settings.directory, always=always)
