@@ -1,6 +1,7 @@
 # make serve, make test: everything else they need, they do.
 #   PYTHON=/path/to/python3  use this Python         VENV=.venv-3.11  in an environment of its own
 #   SITE=samples             the directory to serve  ARGS="--port 0"  further options of the command
+#   QUICK=1                  make bench in two minutes
 VENV ?= .venv
 SITE ?= samples
 PYTHON_FILES = apache conf handlers hwebserver interpreters __init__.py httpdapi.py
@@ -13,7 +14,7 @@ ifneq ($(PYTHON),$(shell cat $(VENV)/.python 2>/dev/null))
 endif
 endif
 
-.PHONY: serve build test asan soak check bench clean
+.PHONY: serve build test asan soak check bench bench-peers bench-check clean
 
 serve: build
 	@$(VENV)/bin/httpdapy serve $(SITE) $(ARGS)
@@ -36,7 +37,13 @@ check: build $(VENV)/.test-ready
 	$(VENV)/bin/python -m pytest -q tests/test_layers.py
 
 bench: build
-	$(VENV)/bin/python -m bench $(ARGS)
+	@$(VENV)/bin/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
+bench-peers: build
+	@bench/peers.sh .venv-bench $(VENV)/bin/python
+
+bench-check: build
+	@$(VENV)/bin/python -m bench --check $(ARGS)
 
 clean:
 	rm -rf .venv .venv-* .typing build .pytest_cache .mypy_cache .ruff_cache

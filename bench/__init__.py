@@ -1,5 +1,8 @@
-"""Speed, measured against the bare thing on the same machine at the same time.
+"""Speed, measured against what else there is, on the same machine at the same time.
 
-``make bench`` runs it; ``make bench ARGS=--quick`` in a minute.  Contenders take turns, round by
-round; what counts is the ratio within a round, of which the table gives the median and the range.
+``make bench`` runs it; docs/benchmarks.md says what each row is and how to read it.
 """
+
+
+class BenchError(Exception):
+    """Something is not installed, or a server did not do what it was started for."""

@@ -1,55 +1,143 @@
-"""Load by wrk, and ratios of what it measures."""
+"""Load on a server, and what becomes of its figures: contenders in turns, medians with a spread."""
 
 import re
+import shutil
+import socket
 import statistics
 import subprocess
-from collections.abc import Callable, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from . import BenchError
+
+T = TypeVar("T")
+
+#: A form of three fields.
+FORM = "name=Ada+Lovelace&born=1815&work=notes+on+the+engine"
+#: The script for wrk that posts it.
+POST_FORM = f"""
+wrk.method = "POST"
+wrk.body = "{FORM}"
+wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+"""
 
 
-class LoadError(Exception):
-    """wrk is missing, or a server did not answer as it should."""
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Median, least and greatest of the ratios of the rounds."""
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median, least and greatest of the figures of several rounds."""
 
     median: float
-    low: float
-    high: float
+    least: float
+    greatest: float
 
-    def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
-
-
-def requests_per_second(url: str, *, connections: int, seconds: float, script: str = "") -> float:
-    """What wrk gets out of *url*; *script* is Lua for it.  Raises LoadError for any bad answer."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s"]
-    if script:
-        command += ["-s", script]
-    try:
-        done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
-    except FileNotFoundError:
-        raise LoadError("wrk is not installed; on Debian and Ubuntu: apt-get install wrk") from None
-    bad = re.search(r"Non-2xx.*|Socket errors: connect [1-9].*", done.stdout)
-    found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
-    if bad or not found:
-        raise LoadError(f"{url}: {bad[0] if bad else done.stdout}")
-    return float(found[1])
+    @classmethod
+    def of(cls, figures: Sequence[float]) -> "Spread":
+        return cls(statistics.median(figures), min(figures), max(figures))
 
 
-def interleave(contenders: Sequence[Callable[[], float]], rounds: int) -> list[list[float]]:
-    """Figures of each contender, a round at a time, the first one changing with each round."""
-    figures: list[list[float]] = [[] for _ in contenders]
+def interleave(contenders: Mapping[T, Callable[[], float]], rounds: int) -> dict[T, list[float]]:
+    """Figures of each contender, one a round; each round begins with the next contender."""
+    figures: dict[T, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
     for n in range(rounds):
-        order = list(range(len(contenders)))
-        for i in order[n % len(order) :] + order[: n % len(order)]:
-            figures[i].append(contenders[i]())
+        first = n % len(names)
+        for name in names[first:] + names[:first]:
+            figures[name].append(contenders[name]())
     return figures
 
 
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
+def ratio(ours: Iterable[float], theirs: Iterable[float]) -> Spread:
     """Ours over theirs, round by round."""
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+    return Spread.of([a / b for a, b in zip(ours, theirs, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a load generator asked for and got answered."""
+
+    requests: int
+    requests_per_s: float
+
+
+def wrk(
+    url: str,
+    *,
+    connections: int,
+    seconds: int,
+    threads: int = 1,
+    script: str = "",
+    wrap: Sequence[str] = (),
+) -> Load:
+    """Load *url* over keep-alive connections.  Raises BenchError for any answer but 2xx and 3xx.
+
+    script: Lua; wrap: a command to run wrk under.
+    """
+    command = [*wrap, "wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout=30s"]
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
+        if script:
+            lua.write(script)
+            lua.flush()
+            command += ["-s", lua.name]
+        said = _run([*command, url])
+    # A read error is a connection that the event MPM closed while all its workers were busy, as
+    # it may; wrk opens another.
+    bad = re.search(r"Non-2xx.*|Socket errors: connect [1-9].*|timeout [1-9]\d*", said)
+    count = re.search(r"(\d+) requests in", said)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    if bad or not count or not rate or count[1] == "0":
+        raise BenchError(f"{url}: {bad[0] if bad else said}")
+    return Load(int(count[1]), float(rate[1]))
+
+
+def h2load(url: str, *, connections: int, streams: int, seconds: int) -> Load:
+    """Load *url* over HTTP/2 without TLS, *streams* requests at a time on each connection."""
+    said = _run(["h2load", f"-c{connections}", f"-m{streams}", f"-D{seconds}", url])
+    rate = re.search(r"finished in .*?, ([\d.]+) req/s", said)
+    count = re.search(r"(\d+) succeeded, 0 failed", said)
+    if not rate or not count or count[1] == "0":
+        raise BenchError(f"{url}: {said}")
+    return Load(int(count[1]), float(rate[1]))
+
+
+def warm(urls: Iterable[str], script: str = "") -> None:
+    """Have every process and thread of the servers see a request, all servers at once."""
+    with ThreadPoolExecutor() as pool:
+        for loaded in [
+            pool.submit(wrk, url, connections=32, seconds=2, script=script) for url in urls
+        ]:
+            loaded.result()
+
+
+def upload(url: str, megabytes: int) -> float:
+    """Seconds from connecting until the answer to a body of so many MiB is there."""
+    parts = urlsplit(url)
+    chunk = bytes(1 << 20)
+    head = (
+        f"POST {parts.path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Content-Type: application/octet-stream\r\nContent-Length: {megabytes << 20}\r\n\r\n"
+    )
+    start = time.perf_counter()
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as client:
+        client.sendall(head.encode())
+        for _ in range(megabytes):
+            client.sendall(chunk)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    taken = time.perf_counter() - start
+    if str(megabytes << 20).encode() not in answer.partition(b"\r\n\r\n")[2]:
+        raise BenchError(f"{url}: {answer.decode(errors='replace')}")
+    return taken
+
+
+def _run(command: Sequence[str]) -> str:
+    program = command[0]
+    if shutil.which(program) is None:
+        raise BenchError(f"{program} is not installed; 'make bench-peers' does it")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout

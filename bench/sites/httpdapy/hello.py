@@ -1,0 +1,6 @@
+import httpdapi
+
+
+class RequestHandler(httpdapi.RequestHandler):
+    def Content(self):
+        return "Hello, World!\n"

@@ -1,0 +1,3 @@
+<?php
+header("Content-Length: 14");
+echo "Hello, World!\n";

@@ -1,0 +1,10 @@
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+
+async def hello(request):
+    return HTMLResponse("Hello, World!\n")
+
+
+app = Starlette(routes=[Route("/hello", hello)])
