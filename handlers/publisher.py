@@ -68,10 +68,9 @@ def _require_zope() -> None:
 def _publish_module(req: Request) -> None:
     from . import zpublisher
 
-    module = loading.load_module(req)
-    realm = Path(req.filename).stem
-
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        module = loading.load_module(req)
+        realm = Path(req.filename).stem
         return zpublisher.publish(module, realm, req.debug, environ, start_response)
 
     _answer(req, application, req.uri.removesuffix(req.path_info), req.path_info)

@@ -68,6 +68,10 @@ class Site:
                 f"zope_conf {zope_conf}: Zope has failed to start, and cannot start twice in a "
                 "process. Mend what it says and restart Apache"
             ) from self._failure
+        if not zope_conf.is_absolute():
+            raise PublisherError(
+                f"zope_conf {zope_conf}: outside of .htaccess and <Directory> name the whole path"
+            )
         if not zope_conf.is_file():
             raise PublisherError(
                 f"zope_conf {zope_conf}: Apache's user finds no such file. Make a site with "
@@ -86,8 +90,8 @@ class Site:
                 if time.monotonic() >= give_up_at:
                     raise RequestError(
                         f"zope_conf {zope_conf}: {error}: another process has the site's database "
-                        "open. Let Apache have one process (ServerLimit 1), or give the site a "
-                        "database that several can open, ZEO or RelStorage",
+                        "open. Let Apache have one process (MaxRequestWorkers no more than "
+                        "ThreadsPerChild), or the site a database for several, ZEO or RelStorage",
                         503,
                     ) from error
             except (ConfigurationError, OSError) as error:

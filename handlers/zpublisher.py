@@ -15,6 +15,7 @@ from zope.globalrequest import getRequest
 from zope.interface import implementer
 from zope.publisher.interfaces.browser import IBrowserPublisher
 from ZPublisher import WSGIPublisher, zpublish_mark
+from ZPublisher.BaseRequest import quote
 from ZPublisher.HTTPRequest import WSGIRequest
 from ZPublisher.HTTPResponse import WSGIResponse
 from ZPublisher.interfaces import UseTraversalDefault
@@ -101,9 +102,11 @@ def root_of(module: ModuleType) -> Any:
     """Where paths begin: the module's bobo_application, or what that gives when it is called, or
     the module itself."""
     application = getattr(module, "bobo_application", None)
-    if application is None:
-        return Root(module)
-    return application() if callable(application) else application
+    if application is not None:
+        return application() if callable(application) else application
+    # the roles that a name's object is for are looked for in the class of what the name is in
+    roles = {name: value for name, value in vars(module).items() if name.endswith("__roles__")}
+    return type("Root", (Root,), roles)(module) if roles else Root(module)
 
 
 class Client:
@@ -165,6 +168,30 @@ def looks_like_html(text: object) -> bool:
     return begin == b"<!doctype html" or (begin[:1] == b"<" and begin[1:2].isalpha() and has_end)
 
 
+class UserName(str):
+    """A user whom a dict of __allow_groups__ names, "" for anybody: a str as in 1999, with what
+    ZPublisher of today asks of users."""
+
+    __slots__ = ()
+
+    def getUserName(self) -> str:
+        """The name that goes on as REMOTE_USER, if it is not this one for anybody."""
+        return str(self) or "Anonymous User"
+
+    def getId(self) -> str:
+        """The name as transactions note it."""
+        return str(self)
+
+    @property
+    def __parent__(self) -> UserName:
+        """The folder of the user: there is none."""
+        return self
+
+    def getPhysicalPath(self) -> tuple[str, ...]:
+        """Where that is."""
+        return ()
+
+
 class ClientRequest(WSGIRequest):  # type: ignore[misc]
     """A request; where it cannot be read that is the client's fault, 400."""
 
@@ -172,9 +199,12 @@ class ClientRequest(WSGIRequest):  # type: ignore[misc]
     def make(cls, body: object, environ: dict[str, Any], response: Any) -> Any:
         """A request.  Raises BadRequest for headers that cannot be read."""
         try:
-            return cls(body, environ, response)
+            made = cls(body, environ, response)
         except (ValueError, RecursionError) as error:  # cookies are parsed recursively
             raise bad_request(error) from error
+        # WSGIRequest quotes what follows SCRIPT_NAME only
+        made["URL"] = made.script = made["SERVER_URL"] + quote(environ["SCRIPT_NAME"])
+        return made
 
     def processInputs(self) -> None:
         """Read the form.  Raises BadRequest for what cannot be read or converted."""
@@ -192,9 +222,29 @@ class Request(ClientRequest):
     #: The module, and whether "not found" says why.
     _httpdapy: tuple[ModuleType, bool]
 
-    def traverse(self, *args: Any, **kw: Any) -> Any:
+    def traverseName(self, ob: Any, name: str) -> Any:
+        """The object *name* of *ob*; of the module without the views that a Zope site in this
+        process has for all objects."""
+        return (
+            ob.publishTraverse(self, name) if type(ob) is Root else super().traverseName(ob, name)
+        )
+
+    def traverse(
+        self,
+        path: str,
+        response: Response | None = None,
+        validated_hook: Callable[[Request, Any], object] | None = None,
+    ) -> Any:
         """The object of a path.  Raises MethodNotAllowed unless it takes the request's method."""
-        found = super().traverse(*args, **kw)
+
+        def validated(request: Request, user: Any) -> None:
+            if validated_hook is not None:
+                validated_hook(request, UserName(user) if isinstance(user, str) else user)
+
+        found = super().traverse(path, response, validated)
+        user = self.get("AUTHENTICATED_USER")
+        if isinstance(user, str):
+            self["AUTHENTICATED_USER"] = UserName(user)
         marked = zpublish_mark(found)
         allowed = marked if isinstance(marked, tuple) else METHODS
         method = self.environ["REQUEST_METHOD"]
