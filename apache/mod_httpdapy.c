@@ -37,6 +37,7 @@
 #include "link.h"
 #include "naming.h"
 #include "settings.h"
+#include "startup.h"
 #include "target.h"
 #include "termination.h"
 #include "watch.h"
@@ -53,17 +54,19 @@ static void child_init_first(apr_pool_t *p, server_rec *s)
 
 static void child_init(apr_pool_t *p, server_rec *s)
 {
+    const hdpy_server_conf *server = ap_get_module_config(s->module_config, &httpdapy_module);
     int threads = 0, threaded = 0;
 
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    hdpy_target_init(threads > 1 ? (unsigned)threads : 1);
+    hdpy_target_init(threads > 1 ? (unsigned)threads : 1, server && server->init_module);
     hdpy_watch_init(p);
     hdpy_htaccess_init(p);
     hdpy_directory_init(threaded);
     hdpy_direct_init(p);
     if (!threaded)
         hdpy_termination_init();
+    hdpy_startup_run(s);
 }
 
 /* ---- the request --------------------------------------------------------------------------- */

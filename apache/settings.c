@@ -7,6 +7,8 @@
  *   PythonInterpreter name        its directory share one interpreter by name
  *   PythonReplicas number|auto    1             interpreters for one directory in one process
  *   AuthPythonModule module       none          has the AuthHandler that decides who may pass
+ *
+ * PythonInitFunction is for the server as a whole; see startup.c.
  */
 #include "settings.h"
 
@@ -148,16 +150,39 @@ static const char *set_replicas(cmd_parms *cmd, void *dir_conf, const char *arg)
     return NULL;
 }
 
+static int is_module_name(const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if (!apr_isalnum(*c) && *c != '_' && *c != '.' && !(*c & 0x80))
+            return 0;
+    return *name != '\0';
+}
+
 static const char *set_auth_module(cmd_parms *cmd, void *dir_conf, const char *name)
 {
     hdpy_dir_conf *conf = dir_conf;
 
-    for (const char *c = name; *c || c == name; c++)
-        if (!apr_isalnum(*c) && *c != '_' && *c != '.' && !(*c & 0x80))
-            return apr_psprintf(cmd->pool, "AuthPythonModule takes the name of a Python module, as "
-                                           "auth for auth.py, not '%s'", name);
+    if (!is_module_name(name))
+        return apr_psprintf(cmd->pool, "AuthPythonModule takes the name of a Python module, as auth "
+                                       "for auth.py, not '%s'", name);
     conf->auth_module = apr_pstrdup(cmd->pool, name);
     conf->auth_dir = directive_directory(cmd);
+    return NULL;
+}
+
+static const char *set_init_function(cmd_parms *cmd, void *dir_conf, const char *name,
+                                     const char *statement)
+{
+    hdpy_server_conf *conf = ap_get_module_config(cmd->server->module_config, &httpdapy_module);
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    if (error)
+        return error;
+    if (!is_module_name(name))
+        return apr_psprintf(cmd->pool, "PythonInitFunction takes the name of a Python module and a "
+                                       "statement, not '%s'", name);
+    conf->init_module = name;
+    conf->init_statement = statement;
     return NULL;
 }
 
@@ -196,6 +221,8 @@ const command_rec hdpy_directives[] = {
                   "number of interpreters per directory and process, or auto"),
     AP_INIT_TAKE1("AuthPythonModule", set_auth_module, NULL, OR_AUTHCFG,
                   "name of the module whose AuthHandler decides who may pass"),
+    AP_INIT_TAKE2("PythonInitFunction", set_init_function, NULL, RSRC_CONF,
+                  "module to import and statement to run once in each process, for one interpreter"),
     AP_INIT_RAW_ARGS("Require", note_require, NULL, OR_AUTHCFG,
                      "see mod_authz_core"),
     AP_INIT_TAKE1("PythonReport", set_report, NULL, RSRC_CONF,

@@ -22,6 +22,8 @@ typedef struct {
 /* One per server.  Lives in the configuration's pool. */
 typedef struct {
     const char *report_token; /* what a request for a report must bring; NULL: there are none */
+    const char *init_module;  /* of PythonInitFunction, in the main server's only; NULL: unset */
+    const char *init_statement;
 } hdpy_server_conf;
 
 /* For the module record. */

@@ -25,6 +25,8 @@ APLOG_USE_MODULE(httpdapy);
 static unsigned auto_replicas = 1;
 static unsigned threads_per_child = 1;
 
+static int is_single;
+
 static apr_uint32_t threads_seen;
 static _Thread_local int thread_number = UNNUMBERED;
 
@@ -39,10 +41,11 @@ static int has_own_gil(void)
     return 0;
 }
 
-void hdpy_target_init(unsigned threads)
+void hdpy_target_init(unsigned threads, int single)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
+    is_single = single;
     threads_per_child = threads;
     auto_replicas = hdpy_replica_count(HDPY_REPLICAS_AUTO, cores > 0 ? (unsigned)cores : 1, threads,
                                        has_own_gil());
@@ -65,7 +68,10 @@ static const char *interpreter_name(request_rec *r, const hdpy_dir_conf *conf,
                       : conf->replicas == HDPY_UNSET         ? 1
                       : hdpy_replica_count((unsigned)conf->replicas, 1, threads_per_child, 1);
 
-    return hdpy_interpreter_name(name, sizeof(name), directory, conf->interpreter, replicas,
+    /* PythonInitFunction: one interpreter for all, the main one, but where PythonInterpreter is set */
+    const char *forced = !conf->interpreter && is_single ? "main_interpreter" : conf->interpreter;
+
+    return hdpy_interpreter_name(name, sizeof(name), directory, forced, replicas,
                                  replicas > 1 ? current_thread_number() : 0)
          ? apr_pstrdup(r->pool, name) : NULL;
 }

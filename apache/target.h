@@ -14,8 +14,9 @@ typedef struct {
     const char *looked;      /* hdpy_watch_look() */
 } hdpy_target;
 
-/* In each child, before its threads run.  threads: worker threads of the child. */
-void hdpy_target_init(unsigned threads);
+/* In each child, before its threads run.  threads: worker threads of the child; single: whether all
+ * directories share the main interpreter. */
+void hdpy_target_init(unsigned threads, int single);
 
 /* What is run in a canonical directory, "" for none; name: that of the module, "" if one answers for
  * all, of which the directory may have one.  OK, or a status with a line in the log. */

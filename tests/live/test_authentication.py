@@ -267,7 +267,7 @@ def test_modules_that_are_none(cave: Site, text: str | None):
 def test_names_of_no_module(tmp_site: Path, name: str):
     section = f'<Directory "{tmp_site}">\nAuthPythonModule "{name}"\n</Directory>'
     status, said = configtest(tmp_site, section)
-    assert status and "AuthPythonModule takes the name of a Python module" in said
+    assert status and "AuthPythonModule takes" in said
 
 
 def test_credentials_appear_nowhere(cave: Site):
@@ -287,7 +287,7 @@ def test_credentials_appear_nowhere(cave: Site):
 
 def test_credentials_do_not_appear_in_debug_pages(site: Site):
     site.htaccess("PythonOption debug 1")
-    site.handler("page.py", "[][str(dict(self.req.headers_in))]")
+    site.handler("page.py", "{}[str(dict(self.req.headers_in))]")
     site.log.allow("page.py")
     answer = ask(site, "page.py", headers=ALI)
     assert answer.status == 500 and ALI["Authorization"].split()[1] not in answer.text
