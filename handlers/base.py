@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from . import stdout
 from .constants import PROTOCOL_OK, PROTOCOL_REDIRECT, REQ_PROCEED
 from .content import pieces, text_type
 from .nsapi import Lazy, NSAPIRequest, ParameterBlock, Session
@@ -30,6 +33,11 @@ class RequestHandler:
     # Made when first asked for, unless the constructor was given them.
     pb: ParameterBlock = Lazy(ParameterBlock)  # type: ignore[assignment]
     sn: Session = Lazy(Session)  # type: ignore[assignment]
+
+    #: Where ``print`` went before hook_stdout(), once that was called.
+    save_stdout: Any
+    _writer: stdout.File | None = None
+    _before: stdout.Stream | None = None
     rq: NSAPIRequest = Lazy(NSAPIRequest)  # type: ignore[assignment]
 
     @classmethod
@@ -88,10 +96,13 @@ class RequestHandler:
             req.finish(content)
             return
         headers = req.headers_out
-        declared = headers.get("Content-Type", self.content_type)
-        content_type, codec = text_type(declared)
-        if content_type != declared:
-            headers["Content-Type"] = content_type
+        if self._writer is not None and self._writer.tell():
+            codec = self._writer.encoding
+        else:
+            declared = headers.get("Content-Type", self.content_type)
+            content_type, codec = text_type(declared)
+            if content_type != declared:
+                headers["Content-Type"] = content_type
         if isinstance(content, str) or not hasattr(content, "__next__"):
             req.finish(str(content).encode(codec))
             return
@@ -114,6 +125,41 @@ class RequestHandler:
 
             self._form_data = form_data(self.req)
         return self._form_data
+
+    def hook_stdout(self) -> None:
+        """Have ``print`` send to the client: what this thread prints, and threads and tasks that it
+        starts from now on; until the request's end, or unhook_stdout().
+
+        With the first text that is not empty the answer begins: with the headers in
+        ``rq.srvhdrs``, ``content_type`` unless they have one, ``redirect``, and the status set by
+        ``rq.protocol_status``, as they are then.  Text is encoded in the charset of the content
+        type.  ``save_stdout`` is where ``print`` went before.
+        """
+        before = stdout.current.get()
+        if self._writer is None:
+            self._writer = self.req.writer(self._begin_printing)
+        if before is not self._writer:
+            self._before = before
+            self.save_stdout = before or getattr(sys.stdout, "server", sys.stdout)
+            stdout.redirect(self._writer)
+
+    def unhook_stdout(self) -> None:
+        """Have ``print`` go where it went before hook_stdout(); nothing if that was not called."""
+        if self._writer is not None and stdout.current.get() is self._writer:
+            stdout.current.set(self._before)
+
+    def _begin_printing(self) -> str:
+        """Set what is known of the answer's headers, and give its charset."""
+        req = self.req
+        headers = req.headers_out
+        content_type, codec = text_type(headers.get("Content-Type", self.content_type))
+        if not req.started:
+            headers["Content-Type"] = content_type
+            if self.redirect:
+                headers["Location"] = _ascii_url(self.redirect)
+                if req.status == PROTOCOL_OK:
+                    req.status = PROTOCOL_REDIRECT
+        return codec
 
     def build_cgi_env(self) -> dict[str, str]:
         """The CGI variables of this request, the Authorization header among them."""

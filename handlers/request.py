@@ -4,9 +4,10 @@ Everything above it works the same whichever way the request came into Python; t
 interpreters/ (direct.py, wsgi.py).  Imported by type checkers only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
+from . import stdout
 from .headers import Headers
 
 
@@ -141,8 +142,16 @@ class Request(Protocol):
         Raises ClientGoneError when the client is no longer there.
         """
 
+    def write_soon(self, data: bytes, /) -> None:
+        """As write(), but *data* may wait some milliseconds for what is written next, to go out
+        with it.  Any thread may do so.
+        """
+
+    def writer(self, begin: Callable[[], str]) -> stdout.File:
+        """A stream for text to the client; *begin* as stdout.File has it."""
+
     def flush(self) -> None:
-        """Begin the answer if it has not begun.  What was written is sent already."""
+        """Begin the answer if it has not begun, and send what write_soon() has."""
 
     def sendfile(self, path: str, offset: int = 0, size: int = -1, /) -> None:
         """Send *size* bytes of a file from *offset* on, all the rest without *size*; the first to

@@ -11,6 +11,7 @@ from _collections_abc import MutableMapping
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
 
+from ..handlers import stdout
 from ..handlers.errors import ClientGoneError
 from .derived import Derived, read_error
 from .settings import parse
@@ -34,11 +35,18 @@ def register(
     *authenticate* for those that its AuthHandlers decide about."""
     link = _module(path)
     errors = sys.stderr = ErrorStream(sys.stderr, link.current)
+    sys.stdout = stdout.Stdout(errors)
 
     class Request(Derived, link.Request):  # type: ignore[name-defined, misc]
         """A request that Apache gave to Python directly."""
 
         __slots__ = ()
+
+        def write_soon(self, data: bytes, /) -> None:
+            self.write(data)
+
+        def writer(self, begin: Callable[[], str]) -> stdout.Writer:
+            return stdout.Writer(self, begin)
 
     class Headers(link.Headers, MutableMapping):  # type: ignore[name-defined, misc, type-arg]
         """handlers/headers.py in C."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..handlers.constants import REQ_ABORTED, REQ_NOACTION, REQ_PROCEED
 from ..handlers.errors import ClientGoneError, RequestError
+from ..handlers.stdout import current as current_stdout
 from .secrets import hide_credentials
 from .urls import NoModuleError
 
@@ -37,6 +38,8 @@ class Dispatcher:
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, ends here
             _answer_error(request, error)
             request.begin()
+        if current_stdout.get() is not None:
+            current_stdout.set(None)
 
     def _run(self, request: ServedRequest) -> None:
         place = request.place

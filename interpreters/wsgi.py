@@ -11,7 +11,7 @@ from _thread import allocate_lock, get_ident
 from errno import EINVAL, EISDIR, ENOSPC
 from stat import S_ISREG
 
-from ..handlers import loading
+from ..handlers import loading, stdout
 from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
 from . import direct
@@ -26,7 +26,7 @@ from .settings import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, NoReturn
 
     from .served import Place
@@ -54,6 +54,7 @@ class WSGIRequest(Derived):
     _reason: str | None = None
     _watch = ""
     _is_cut_short = False
+    _waiting: Sequence[bytes] = ()  # what other threads have written; then a list
     _headers_in: Headers | None = None
 
     def __init__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> None:
@@ -216,6 +217,8 @@ class WSGIRequest(Derived):
     def write(self, data: bytes, /) -> None:
         self._check_thread()
         data = bytes(memoryview(data))
+        if self._waiting:
+            data = self._waited() + data
         if not self.started:
             self._start()
             self.started = True
@@ -225,6 +228,15 @@ class WSGIRequest(Derived):
             except OSError as error:
                 raise ClientGoneError(str(error)) from error
             self._has_sent = True
+
+    def write_soon(self, data: bytes, /) -> None:
+        if self._thread == get_ident():
+            self.write(data)
+        else:
+            self.__dict__.setdefault("_waiting", []).append(bytes(memoryview(data)))
+
+    def writer(self, begin: Callable[[], str]) -> stdout.Writer:
+        return stdout.Writer(self, begin)
 
     def flush(self) -> None:
         self.write(b"")  # mod_wsgi flushes whatever is written
@@ -270,7 +282,16 @@ class WSGIRequest(Derived):
             self.started = False
             self.apache_document(status, reason)
 
+    def _waited(self) -> bytes:
+        waiting: list[bytes] = self.__dict__["_waiting"]
+        pieces = []
+        while waiting:  # to which other threads may append meanwhile
+            pieces.append(waiting.pop(0))
+        return b"".join(pieces)
+
     def begin(self) -> None:
+        if self._waiting:
+            self.write(b"")
         if self.started:
             return
         if self._reason is not None:
@@ -351,6 +372,7 @@ class Application:
         modules = Modules()
         modules.install()
         search = Search(sys.path)
+        sys.stdout = stdout.Stdout(sys.stdout)
         self._dispatcher = Dispatcher(modules, search)
         self._authenticator = Authenticator(modules, search)
         loading.load_module = PublishedModules(modules, search).load  # type: ignore[assignment]
