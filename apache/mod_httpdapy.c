@@ -34,6 +34,7 @@
 #include "direct.h"
 #include "directory.h"
 #include "htaccess.h"
+#include "linger.h"
 #include "link.h"
 #include "naming.h"
 #include "settings.h"
@@ -60,8 +61,10 @@ static void child_init(apr_pool_t *p, server_rec *s)
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     hdpy_target_init(threads > 1 ? (unsigned)threads : 1, server && server->init_module);
+    hdpy_linger_init(threads > 1 ? (unsigned)threads : 1);
     hdpy_watch_init(p);
     hdpy_htaccess_init(p);
+    hdpy_outbox_init(p);
     hdpy_directory_init(threaded);
     hdpy_direct_init(p);
     if (!threaded)
@@ -176,9 +179,11 @@ static int handler(request_rec *r)
                               one_handler(conf) ? "" : hdpy_module_name(r));
     if (status != OK)
         return status;
+    hdpy_linger_enter();
     hdpy_termination_defer();
     status = run(r, conf, &target);
     hdpy_termination_resume();
+    hdpy_linger_leave();
     return status;
 }
 
@@ -189,6 +194,7 @@ static void register_hooks(apr_pool_t *p)
     hdpy_answer_register();
     hdpy_authentication_register();
     hdpy_htaccess_register();
+    hdpy_linger_register();
     hdpy_wsgi_register();
     ap_hook_child_init(child_init_first, NULL, mod_wsgi, APR_HOOK_FIRST);
     ap_hook_child_init(child_init, mod_wsgi, NULL, APR_HOOK_LAST);

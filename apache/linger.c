@@ -1,0 +1,76 @@
+/* A worker waits a moment for its client's next request.
+ *
+ * The event MPM gives a connection without data to its listener thread, which gives the next request
+ * to any worker: four system calls and two switches between threads.  A client that asks again and
+ * again sends its next request some ten microseconds after an answer.  For a tenth of a millisecond
+ * at most the worker waits for it, as long as other workers are free: one connection gets twice the
+ * answers so, eight a fifth more (2026-11, two cores).
+ */
+#include "linger.h"
+
+#include "httpd.h"
+#include "http_config.h"
+#include "http_core.h"
+#include "http_protocol.h"
+#include "ap_mpm.h"
+#include "apr_atomic.h"
+#include "apr_portable.h"
+
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "link.h"
+
+#define WAIT_NS 100000
+
+static int is_async;
+static unsigned workers = 1;
+static apr_uint32_t busy;
+
+void hdpy_linger_init(unsigned threads)
+{
+    workers = threads;
+    if (ap_mpm_query(AP_MPMQ_IS_ASYNC, &is_async) != APR_SUCCESS)
+        is_async = 0;
+}
+
+void hdpy_linger_enter(void)
+{
+    if (is_async)
+        apr_atomic_inc32(&busy);
+}
+
+void hdpy_linger_leave(void)
+{
+    if (is_async)
+        apr_atomic_dec32(&busy);
+}
+
+/* After all that there is to do for the request, before Apache looks whether there is another. */
+static int linger(request_rec *r)
+{
+    static const struct timespec wait = {0, WAIT_NS};
+    conn_rec *c = r->connection;
+    apr_socket_t *socket;
+    apr_os_sock_t fd;
+
+    if (!is_async || c->master || c->keepalive != AP_CONN_KEEPALIVE || c->aborted || !r->handler
+        || strcmp(r->handler, HDPY_HANDLER))
+        return DECLINED;
+    socket = ap_get_conn_socket(c);
+    if (socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS
+        && apr_atomic_read32(&busy) + 1 < workers) {
+        struct pollfd readable = {.fd = fd, .events = POLLIN};
+
+        apr_atomic_inc32(&busy);
+        ppoll(&readable, 1, &wait, NULL);
+        apr_atomic_dec32(&busy);
+    }
+    return DECLINED;
+}
+
+void hdpy_linger_register(void)
+{
+    ap_hook_log_transaction(linger, NULL, NULL, APR_HOOK_REALLY_LAST);
+}
