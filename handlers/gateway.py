@@ -46,15 +46,16 @@ def environment(req: Request, script: str, path: str, body: IO[bytes]) -> dict[s
     return environ
 
 
-def spooled(req: Request, limit: int) -> IO[bytes]:
+def spooled(req: Request, limit: int | None) -> IO[bytes]:
     """The body of *req* as a file that can be read again; the caller closes it.
 
-    Raises RequestError (413) for more than *limit* bytes, and what Request.read() raises.
+    limit: in bytes; with None the file is empty, and the body is left where it is.
+    Raises RequestError (413) for more than that, and what Request.read() raises.
     """
     file: IO[bytes] = SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - the caller's
     size = 0
     try:
-        while data := req.read(_PIECE):
+        while limit is not None and (data := req.read(_PIECE)):
             size += len(data)
             if size > limit:
                 raise RequestError(f"a body of more than {limit} bytes", 413)

@@ -44,7 +44,7 @@ class RequestHandler(base.RequestHandler):
                 "process. Let this directory run in the main interpreter: put the line "
                 f"'PythonInterpreter main_interpreter' into {directory}/.htaccess"
             )
-        _require_zope()
+        _import_zope()
         zope_conf = self.pb.get("zope_conf")
         if zope_conf is None:
             _publish_module(req)
@@ -53,14 +53,14 @@ class RequestHandler(base.RequestHandler):
         return REQ_PROCEED
 
 
-def _require_zope() -> None:
+def _import_zope() -> None:
     try:
-        import ZPublisher  # noqa: F401
+        from . import zpublisher  # noqa: F401
     except ModuleNotFoundError as error:
-        if error.name != "ZPublisher":
+        if error.name not in ("ZPublisher", "zExceptions"):
             raise
         raise PublisherError(
-            "httpdapi_publisher needs Zope, which is not installed for this Python. Install it: "
+            "httpdapi_publisher needs Zope, which this Python does not have. Install it: "
             "pip install 'httpdapy[zope]'"
         ) from error
 
@@ -116,7 +116,8 @@ def _answer(req: Request, application: Application, script: str, path: str) -> N
     except UnicodeEncodeError as error:
         raise RequestError("the URL's path is not UTF-8") from error
     start_response = gateway.starter(req)
-    with gateway.spooled(req, HTTPRequest.FORM_DISK_LIMIT) as body:
+    has_body = req.method not in ("GET", "HEAD")
+    with gateway.spooled(req, HTTPRequest.FORM_DISK_LIMIT if has_body else None) as body:
         environ = gateway.environment(req, script, path, body)
         try:
             answer = application(environ, start_response)

@@ -225,9 +225,9 @@ class Request(ClientRequest):
     def traverseName(self, ob: Any, name: str) -> Any:
         """The object *name* of *ob*; of the module without the views that a Zope site in this
         process has for all objects."""
-        return (
-            ob.publishTraverse(self, name) if type(ob) is Root else super().traverseName(ob, name)
-        )
+        if isinstance(ob, Root):
+            return ob.publishTraverse(self, name)
+        return super().traverseName(ob, name)
 
     def traverse(
         self,

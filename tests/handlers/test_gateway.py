@@ -65,6 +65,12 @@ def test_body_can_be_read_again(size: int):
             body.seek(0)
 
 
+def test_body_that_is_left_where_it_is():
+    request = Request(body=b"x")
+    with gateway.spooled(request, None) as body:
+        assert body.read() == b"" and request.read() == b"x"
+
+
 def test_body_beyond_the_limit():
     with pytest.raises(RequestError, match="more than 99 bytes") as caught:
         gateway.spooled(Request(body=b"x" * 100), 99)

@@ -6,7 +6,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from httpdapy.handlers import loading, publisher
+from httpdapy.handlers import loading, publisher, zpublisher
 from httpdapy.handlers.errors import PublisherError, RequestError
 from httpdapy.handlers.zope_site import LockError, Site
 from httpdapy.handlers.zpublisher import (
@@ -106,18 +106,23 @@ def test_messages_are_escaped_once():
     )
 
 
-def test_missing_zope(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "ZPublisher", None)
+@pytest.fixture
+def without_zope(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.delitem(sys.modules, zpublisher.__name__)
+    monkeypatch.delattr("httpdapy.handlers.zpublisher")
+    return monkeypatch
+
+
+def test_missing_zope(without_zope: pytest.MonkeyPatch):
+    without_zope.setitem(sys.modules, "zExceptions", None)
     with pytest.raises(PublisherError, match=r"pip install 'httpdapy\[zope\]'"):
-        publisher._require_zope()
+        publisher._import_zope()
 
 
-def test_incomplete_zope(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    (tmp_path / "ZPublisher.py").write_text("import what_zope_needs\n")
-    monkeypatch.delitem(sys.modules, "ZPublisher")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="what_zope_needs"):
-        publisher._require_zope()
+def test_incomplete_zope(without_zope: pytest.MonkeyPatch):
+    without_zope.setitem(sys.modules, "zope.event", None)
+    with pytest.raises(ModuleNotFoundError, match=r"zope\.event"):
+        publisher._import_zope()
 
 
 def test_modules_are_loaded_in_apache_only():

@@ -693,8 +693,8 @@ def test_without_zope_the_error_names_the_remedy():
         site = Site(server)
         site.htaccess(*SETTINGS)
         site.write(
-            "ZPublisher.py",
-            "raise ModuleNotFoundError(\"No module named 'ZPublisher'\", name='ZPublisher')\n",
+            "zExceptions.py",
+            "raise ModuleNotFoundError(\"No module named 'zExceptions'\", name='zExceptions')\n",
         )
         site.write("page.py", "")
         site.log.expect("pip install 'httpdapy[zope]'")
@@ -741,6 +741,20 @@ def test_directories_do_not_mix(site: Site):
     for _ in range(2):
         assert site.text("same/where") == site.name
         assert other.text("same/where") == other.name
+
+
+def test_first_requests_at_once(tmp_site: Path):
+    """Of a process that has yet to import Zope, for a module and for a site."""
+    home = make_instance(tmp_site)
+    with running_server() as server:
+        sites = [Site(server, "hello"), Site(server, "zope")]
+        for site, settings in zip(sites, (SETTINGS, site_settings(home)), strict=True):
+            site.htaccess(*settings)
+            site.write("hello.py", HELLO)
+        answers = at_once([lambda n=n: sites[n % 2].get("hello/sayHello") for n in range(8)])
+        assert [answer.status for answer in answers] == [200, 404] * 4
+        server.settle()
+        server.log.check()
 
 
 # ---- a whole site -------------------------------------------------------------------------------
@@ -871,6 +885,8 @@ def test_site_exception_with_its_own_page(zope_site: Zope, instance: Path):
     zope_site.log.expect("/zope/own]")
     answer = zope_site.get("own/broken")
     assert answer.status == 500 and "Our page" in answer.text and "ZeroDiv" not in answer.text
+    zope_site.server.settle()
+    assert zope_site.log.has("ZeroDivisionError: division by zero")
     answer = zope_site.get("own/nosuch")
     assert answer.status == 404 and "Our page" in answer.text
     zope_site.htaccess(*site_settings(instance), "PythonOption debug 1")
@@ -896,10 +912,32 @@ def test_module_beside_the_site(zope_site: Zope):
     assert zope_site.get("").status == 200
     site = Site(zope_site.server)
     site.htaccess(*SETTINGS)
-    site.write("hello.py", HELLO)
+    site.write("hello.py", HELLO + "nothing__roles__ = ['staff']\n")
     assert site.text("hello/sayHello") == "Hello World!"
     for name in ("absolute_url", "@@absolute_url", "manage_main", "index_html", "++resource++logo"):
         assert site.get(f"hello/{name}").status == 404
+
+
+def test_module_runs_again_after_a_conflict(zope_site: Zope):
+    """As often as the site says; but not after a part of the answer is out."""
+    assert zope_site.get("").status == 200
+    site = Site(zope_site.server)
+    site.htaccess(*SETTINGS)
+    site.write(
+        "page.py",
+        "from transaction.interfaces import TransientError\n"
+        "runs = []\n"
+        "def work(REQUEST, a):\n    'x'\n    runs.append(a)\n"
+        "    if len(runs) == 1: raise TransientError\n    return f'{runs} {REQUEST.form}'\n"
+        "def stream(RESPONSE):\n    'x'\n    runs.append('s')\n    RESPONSE.write(b'begun')\n"
+        "    raise TransientError('too late')\n",
+    )
+    assert site.post("page/work", {"a": "1"}).text == "['1', '1'] {'a': '1'}"
+    site.log.expect("TransientError: too late")
+    site.log.expect(f"{site.name}/page]")
+    with pytest.raises(http.client.IncompleteRead):
+        site.get("page/stream")
+    assert site.post("page/work", {"a": "2"}).text == "['1', '1', 's', '2'] {'a': '2'}"
 
 
 def test_second_site_in_a_process(zope_site: Zope, tmp_site: Path):
