@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import traceback
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from . import base, gateway, loading
 from .constants import REQ_PROCEED
@@ -45,6 +45,10 @@ class RequestHandler(base.RequestHandler):
                 f"'PythonInterpreter main_interpreter' into {directory}/.htaccess"
             )
         _import_zope()
+        try:
+            req.uri.encode()
+        except UnicodeEncodeError as error:
+            raise RequestError("the URL's path is not UTF-8") from error
         zope_conf = self.pb.get("zope_conf")
         if zope_conf is None:
             _publish_module(req)
@@ -68,9 +72,10 @@ def _import_zope() -> None:
 def _publish_module(req: Request) -> None:
     from . import zpublisher
 
+    module = loading.load_module(req)
+    realm = quote(Path(req.filename).stem)
+
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        module = loading.load_module(req)
-        realm = Path(req.filename).stem
         return zpublisher.publish(module, realm, req.debug, environ, start_response)
 
     _answer(req, application, req.uri.removesuffix(req.path_info), req.path_info)
@@ -110,11 +115,9 @@ def _answer(req: Request, application: Application, script: str, path: str) -> N
     from zExceptions import HTTPException
     from ZPublisher import HTTPRequest
 
-    try:  # the one as Zope makes URLs of it, the other as PEP 3333 has it
-        script.encode()
-        path = path.encode().decode("latin-1")
-    except UnicodeEncodeError as error:
-        raise RequestError("the URL's path is not UTF-8") from error
+    from .zpublisher import as_html
+
+    path = path.encode().decode("latin-1")  # as PEP 3333 has it; Zope makes URLs of the script
     start_response = gateway.starter(req)
     has_body = req.method not in ("GET", "HEAD")
     with gateway.spooled(req, HTTPRequest.FORM_DISK_LIMIT if has_body else None) as body:
@@ -129,7 +132,7 @@ def _answer(req: Request, application: Application, script: str, path: str) -> N
             if is_failure:
                 _log(req, error)
             if error.body is None and error.detail is None:
-                error.detail = escape(str(error))
+                error.detail = as_html(str(error))
             answer = error(environ, start_response)
         except Exception as error:
             _begin_at_user_code(error)

@@ -119,7 +119,7 @@ class Site:
         """
         environ[_FAILURES] = failures
         answer: Iterable[bytes] = publish_module(
-            environ, start_response, _request_factory=ClientRequest.make
+            environ, start_response, _request_factory=ClientRequest
         )
         return answer
 

@@ -195,16 +195,15 @@ class UserName(str):
 class ClientRequest(WSGIRequest):  # type: ignore[misc]
     """A request; where it cannot be read that is the client's fault, 400."""
 
-    @classmethod
-    def make(cls, body: object, environ: dict[str, Any], response: Any) -> Any:
-        """A request.  Raises BadRequest for headers that cannot be read."""
+    def __init__(
+        self, stdin: object, environ: dict[str, Any], response: Any, clean: int = 0
+    ) -> None:
         try:
-            made = cls(body, environ, response)
+            super().__init__(stdin, environ, response, clean)
         except (ValueError, RecursionError) as error:  # cookies are parsed recursively
             raise bad_request(error) from error
         # WSGIRequest quotes what follows SCRIPT_NAME only
-        made["URL"] = made.script = made["SERVER_URL"] + quote(environ["SCRIPT_NAME"])
-        return made
+        self["URL"] = self.script = self["SERVER_URL"] + quote(self.environ["SCRIPT_NAME"])
 
     def processInputs(self) -> None:
         """Read the form.  Raises BadRequest for what cannot be read or converted."""
@@ -242,7 +241,7 @@ class Request(ClientRequest):
                 validated_hook(request, UserName(user) if isinstance(user, str) else user)
 
         found = super().traverse(path, response, validated)
-        user = self.get("AUTHENTICATED_USER")
+        user = self.other.setdefault("AUTHENTICATED_USER", None)  # that of a form is nobody
         if isinstance(user, str):
             self["AUTHENTICATED_USER"] = UserName(user)
         marked = zpublish_mark(found)
@@ -271,8 +270,13 @@ def bad_request(error: Exception) -> HTTPException:
     reason = f"{type(error).__name__}: {unescape(str(error))}"
     bad = BadRequest(reason)
     bad.title = "Invalid request"
-    bad.detail = escape(reason)
+    bad.detail = as_html(reason)
     return bad
+
+
+def as_html(text: str) -> str:
+    """*text* as HTML, also where it is no Unicode, which values of forms need not be."""
+    return escape(text.encode("utf-8", "backslashreplace").decode())
 
 
 def publish(
@@ -297,7 +301,7 @@ def publish(
         return made
 
     def request(body: object, environ: dict[str, Any], response: Response) -> Request:
-        made: Request = Request.make(body, environ, response)
+        made = Request(body, environ, response)
         made._httpdapy = module, debug
         return made
 

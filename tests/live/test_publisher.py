@@ -500,6 +500,7 @@ def test_errors_that_the_object_raises(site: Site):
         answer = site.get(f"page/fail?kind={kind}&text=no+%3Cb%3Esuch%3C/b%3E+book")
         assert (answer.status, answer.type) == (status, "text/html;charset=utf-8")
         assert "no &lt;b&gt;such&lt;/b&gt; book" in answer.text
+        assert "\\udcff" in site.get(f"page/fail?kind={kind}&text=%FF").text
     site.log.expect("ServiceUnavailable: later")
     site.log.expect("page]")
     answer = site.get("page/fail?kind=HTTPServiceUnavailable&text=later")
@@ -600,6 +601,22 @@ def test_groups_and_roles(site: Site):
     assert get("office", "sue", "secret") == (200, "the office")
     assert get("door") == get("door", "ann", "secret") == (200, "the door")
     assert get("office__roles__") == (404, "")
+
+
+def test_user_is_not_what_the_client_says(site: Site):
+    site.write(
+        "page.py", "def who(AUTHENTICATED_USER):\n    'x'\n    return repr(AUTHENTICATED_USER)\n"
+    )
+    assert site.text("page/who?AUTHENTICATED_USER=root") == "None"
+    assert site.get("page/who", Cookie="AUTHENTICATED_USER=root").text == "None"
+    assert site.post("page/who", {"AUTHENTICATED_USER": "root"}).text == "None"
+
+
+def test_realm_of_another_alphabet(site: Site):
+    site.write("\u0434.py", HELLO)
+    answer = site.get("%D0%B4/secret")
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"].startswith('basic realm="%D0%B4"')
 
 
 def test_users_of_apache_are_known(site: Site):
