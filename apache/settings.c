@@ -25,6 +25,7 @@
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 
 #define REPLICAS_MAX 256
+#define ALL_METHODS APR_INT64_MAX /* without the sign, which mod_authz_core takes away in sections */
 
 void *hdpy_create_dir_conf(apr_pool_t *p, char *dir)
 {
@@ -199,7 +200,7 @@ static const char *note_require(cmd_parms *cmd, void *dir_conf, const char *args
     for (int i = 0; others[i]; i++)
         if (!strcasecmp(word, others[i]))
             return DECLINE_CMD;
-    if (cmd->limited == -1) /* not in <Limit> */
+    if ((cmd->limited | ALL_METHODS) == cmd->limited) /* not in <Limit> */
         ((hdpy_dir_conf *)dir_conf)->requires_user = 1;
     return DECLINE_CMD;
 }

@@ -9,10 +9,10 @@ from .constants import REQ_PROCEED
 class AuthHandler(RequestHandler):
     """Decides whether a request may pass.  Subclass it under this very name; override ``Handle``.
 
-    Basic credentials are in ``self.rq.vars``: "auth-user" and "auth-password"; every other header of
-    the request is in ``self.rq.headers``.  ``self.req.user`` is the name that those who come after
-    see as authenticated: that of the Basic credentials, unless ``Handle`` sets another.  Headers set
-    in ``self.rq.srvhdrs`` go with the answer, whatever it will be.
+    Basic credentials are in ``self.rq.vars``: "auth-user" and "auth-password"; every other header
+    of the request is in ``self.rq.headers``.  ``self.req.user`` is the name that those who come
+    after see as authenticated: that of the Basic credentials, unless ``Handle`` sets another.
+    Headers set in ``self.rq.srvhdrs`` go with the answer, whatever it will be.
     """
 
     def Handle(self) -> object:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from _collections_abc import Mapping  # collections.abc costs a new interpreter 2 ms
 
+from .credentials import basic
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,9 +122,17 @@ class NSAPIRequest:
 
     @property
     def vars(self) -> dict[str, str]:
-        """``path``, and ``path-info`` and ``auth-user`` where there is one."""
+        """``path``; ``path-info`` where there is one; ``auth-user``, and of Basic credentials
+        ``auth-password`` and ``auth-type``."""
         req = self.req
-        found = {"path": req.filename, "path-info": req.path_info, "auth-user": req.user}
+        user, password = basic(req) or (None, None)
+        found = {
+            "path": req.filename,
+            "path-info": req.path_info,
+            "auth-user": req.user or user,
+            "auth-password": password,
+            "auth-type": "basic" if user is not None else None,
+        }
         return {name: value for name, value in found.items() if value}
 
     @property

@@ -1,7 +1,7 @@
 """Hours in minutes, not part of the test suite: restarts under load, and memory over many requests.
 
-``make soak``; ``make soak ARGS="--restarts 10 --requests 20000"`` is a short one.  Each part says what
-it found; any crash, error in the log, failed request or growth ends it with status 1.
+``make soak``; ``make soak ARGS="--restarts 10 --requests 20000"`` is a short one.  Each part says
+what it found; any crash, error in the log, failed request or growth ends it with status 1.
 """
 
 import argparse
