@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Methods that published objects take, if @zpublish(methods=...) names no others.
 METHODS = ("GET", "HEAD", "POST")
+#: Requests with more are refused: ZPublisher's parser of cookies calls itself for each, or for each
+#: comma.  Browsers keep 180 for a site, or fewer.
+MAX_COOKIES = 500
 
 
 @implementer(IBrowserPublisher)
@@ -198,9 +201,12 @@ class ClientRequest(WSGIRequest):  # type: ignore[misc]
     def __init__(
         self, stdin: object, environ: dict[str, Any], response: Any, clean: int = 0
     ) -> None:
+        cookies = environ.get("HTTP_COOKIE", "")
+        if cookies.count(";") + cookies.count(",") > MAX_COOKIES:
+            raise BadRequest(f"more than {MAX_COOKIES} cookies")
         try:
             super().__init__(stdin, environ, response, clean)
-        except (ValueError, RecursionError) as error:  # cookies are parsed recursively
+        except ValueError as error:
             raise bad_request(error) from error
         # WSGIRequest quotes what follows SCRIPT_NAME only
         self["URL"] = self.script = self["SERVER_URL"] + quote(self.environ["SCRIPT_NAME"])
