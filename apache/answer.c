@@ -16,6 +16,7 @@
 #include "util_filter.h"
 
 #include "link.h"
+#include "outbox.h"
 #include "watch.h"
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
@@ -30,6 +31,7 @@ struct hdpy_answer {
     const char *document;     /* Apache makes the answer, for this reason; NULL: Python made it */
     apr_bucket_brigade *kept; /* a whole small body, to be sent once Python is through */
     apr_bucket_brigade *bb;   /* for what is sent at once on the direct way */
+    hdpy_outbox *outbox;      /* for what is sent soon; NULL: nothing was */
     apr_off_t sent;           /* bytes of body passed on */
     int has_sent;             /* on the direct way: if only headers */
     int is_left;              /* on the direct way: a filter has answered */
@@ -189,11 +191,13 @@ static apr_status_t send_brigade(hdpy_answer *answer, apr_off_t length)
     return status == APR_SUCCESS && c->aborted ? APR_ECONNABORTED : status;
 }
 
-static apr_off_t within_declared(const hdpy_answer *answer, apr_off_t length)
+/* How many of `length` bytes may follow what is sent and `queued` more. */
+static apr_off_t within_declared(const hdpy_answer *answer, apr_off_t queued, apr_off_t length)
 {
     apr_off_t declared = declared_length(answer->r);
+    apr_off_t sent = answer->sent + queued;
 
-    return declared < 0 || answer->sent + length <= declared ? length : declared - answer->sent;
+    return declared < 0 || sent + length <= declared ? length : declared - sent;
 }
 
 static int is_closed(const hdpy_answer *answer)
@@ -207,34 +211,114 @@ static void need_brigade(hdpy_answer *answer)
         answer->bb = apr_brigade_create(answer->r->pool, answer->r->connection->bucket_alloc);
 }
 
-apr_status_t hdpy_answer_write(hdpy_answer *answer, const char *data, apr_size_t length)
+/* Queue bytes after `queued` others; the number of those that may be sent. */
+static apr_off_t queue(hdpy_answer *answer, apr_off_t queued, const char *data, apr_size_t length)
 {
-    apr_off_t allowed = within_declared(answer, (apr_off_t)length);
+    apr_off_t allowed = within_declared(answer, queued, (apr_off_t)length);
 
-    if (is_closed(answer))
-        return APR_ECONNABORTED;
-    if (length && !allowed)
-        return APR_SUCCESS;
     need_brigade(answer);
     if (allowed)
         APR_BRIGADE_INSERT_TAIL(answer->bb,
                                 apr_bucket_transient_create(data, (apr_size_t)allowed,
                                                             answer->bb->bucket_alloc));
-    return send_brigade(answer, allowed);
+    return allowed;
+}
+
+/* Queue what waits in the outbox: *waiting bytes. */
+static apr_off_t queue_waiting(hdpy_answer *answer, apr_size_t *waiting)
+{
+    const char *data;
+
+    *waiting = answer->outbox ? hdpy_outbox_waiting(answer->outbox, &data) : 0;
+    return *waiting ? queue(answer, 0, data, *waiting) : 0;
+}
+
+/* Send `queued` bytes, with all of the `waiting` ones among them. */
+static apr_status_t send_queued(hdpy_answer *answer, apr_off_t queued, apr_size_t waiting)
+{
+    apr_status_t status = send_brigade(answer, queued);
+
+    if (waiting)
+        hdpy_outbox_sent(answer->outbox, waiting);
+    return status;
+}
+
+apr_status_t hdpy_answer_write(hdpy_answer *answer, const char *data, apr_size_t length)
+{
+    apr_size_t waiting;
+    apr_off_t queued;
+
+    if (is_closed(answer))
+        return APR_ECONNABORTED;
+    queued = queue_waiting(answer, &waiting);
+    queued += queue(answer, queued, data, length);
+    if (length && !queued) { /* all that was declared is sent */
+        if (waiting)
+            hdpy_outbox_sent(answer->outbox, waiting);
+        return APR_SUCCESS;
+    }
+    return send_queued(answer, queued, waiting);
 }
 
 apr_status_t hdpy_answer_write_file(hdpy_answer *answer, apr_file_t *file, apr_off_t offset,
                                     apr_off_t length)
 {
-    apr_off_t allowed = within_declared(answer, length);
+    apr_size_t waiting;
+    apr_off_t queued, allowed;
 
     if (is_closed(answer))
         return APR_ECONNABORTED;
-    if (!allowed)
+    queued = queue_waiting(answer, &waiting);
+    allowed = within_declared(answer, queued, length);
+    if (!queued && !allowed)
         return APR_SUCCESS;
     need_brigade(answer);
-    apr_brigade_insert_file(answer->bb, file, offset, allowed, answer->r->pool);
-    return send_brigade(answer, allowed);
+    if (allowed)
+        apr_brigade_insert_file(answer->bb, file, offset, allowed, answer->r->pool);
+    return send_queued(answer, queued + allowed, waiting);
+}
+
+/* In a thread of the outbox's. */
+static apr_status_t send_in_background(void *context, const char *data, apr_size_t length)
+{
+    hdpy_answer *answer = context;
+
+    if (is_closed(answer))
+        return APR_ECONNABORTED;
+    return send_brigade(answer, queue(answer, 0, data, length));
+}
+
+void hdpy_answer_can_wait(hdpy_answer *answer)
+{
+    if (!answer->outbox)
+        answer->outbox = hdpy_outbox_new(answer->r->pool, send_in_background, answer);
+}
+
+apr_status_t hdpy_answer_write_soon(hdpy_answer *answer, const char *data, apr_size_t length,
+                                    apr_size_t *taken)
+{
+    *taken = 0;
+    if (is_closed(answer))
+        return APR_ECONNABORTED;
+    *taken = hdpy_outbox_put(answer->outbox, data, length);
+    return answer->outbox->status;
+}
+
+hdpy_outbox *hdpy_answer_outbox(const hdpy_answer *answer)
+{
+    hdpy_outbox *outbox = answer->outbox;
+
+    return !outbox || outbox->status != APR_SUCCESS || is_closed(answer) ? NULL : outbox;
+}
+
+int hdpy_answer_take(hdpy_answer *answer)
+{
+    return hdpy_outbox_take(answer->outbox);
+}
+
+void hdpy_answer_give(hdpy_answer *answer)
+{
+    hdpy_outbox_give(answer->outbox);
 }
 
 void hdpy_answer_keep(hdpy_answer *answer, const char *data, apr_size_t length)
@@ -257,11 +341,15 @@ void hdpy_answer_leave(hdpy_answer *answer)
 
 int hdpy_answer_has_sent(const hdpy_answer *answer)
 {
-    return answer->has_sent;
+    return answer->has_sent || answer->outbox;
 }
 
 void hdpy_answer_cut_short(hdpy_answer *answer)
 {
+    if (answer->outbox) {
+        hdpy_outbox_close(answer->outbox);
+        hdpy_answer_write(answer, "", 0);
+    }
     answer->complete = 0;
     answer->r->eos_sent = 1; /* it was not; so Apache does not end a chunked body */
 }
@@ -322,7 +410,8 @@ static void send_kept(hdpy_answer *answer)
     ap_pass_brigade(answer->r->output_filters, bb); /* a client that went away is no error */
 }
 
-/* The end of what was sent piece by piece, or of an answer without a body; flushed like the rest. */
+/* What is left of what was sent piece by piece, and its end, or that of an answer without a body;
+ * flushed like the rest. */
 static void send_end(hdpy_answer *answer)
 {
     need_brigade(answer);
@@ -333,6 +422,8 @@ static void send_end(hdpy_answer *answer)
 
 int hdpy_answer_end(hdpy_answer *answer, int status)
 {
+    if (answer->outbox)
+        hdpy_outbox_close(answer->outbox);
     if (answer->is_left)
         return AP_FILTER_ERROR;
     if (answer->filter && !answer->begun)
@@ -346,6 +437,10 @@ int hdpy_answer_end(hdpy_answer *answer, int status)
         return OK;
     }
     if (answer->begun) {
+        apr_size_t waiting;
+
+        if (answer->complete && !is_closed(answer))
+            answer->sent += queue_waiting(answer, &waiting);
         close_if_cut_short(answer);
         if (!answer->filter && answer->complete)
             send_end(answer);

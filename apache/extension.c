@@ -5,6 +5,7 @@
 #include "headers.h"
 #include "interpreter.h"
 #include "request.h"
+#include "stdout.h"
 
 static PyObject *link_register(PyObject *self, PyObject *args, PyObject *keywords)
 {
@@ -46,9 +47,10 @@ static PyMethodDef functions[] = {
 
 static int add_types(PyObject *self)
 {
-    PyType_Spec *specs[] = {&hdpy_request_spec, &hdpy_headers_spec};
+    PyType_Spec *specs[] = {&hdpy_request_spec, &hdpy_headers_spec, &hdpy_stdout_spec,
+                            &hdpy_writer_spec};
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
         PyObject *type = PyType_FromModuleAndSpec(self, specs[i], NULL);
         int failed = !type || PyModule_AddType(self, (PyTypeObject *)type) < 0;
 

@@ -37,6 +37,7 @@
 #include "linger.h"
 #include "link.h"
 #include "naming.h"
+#include "outbox.h"
 #include "settings.h"
 #include "startup.h"
 #include "target.h"

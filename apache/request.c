@@ -4,6 +4,10 @@
  * it; then every use raises.  Bodies are read and answers sent without the GIL, by the thread that
  * runs the request and no other; meanwhile other threads may ask for what the request_rec merely
  * holds, not for what has to be worked out in its pool.
+ *
+ * What is written soon rather than at once may come from any thread, and is sent by one that is not
+ * Python's (outbox.c).  So from then on every use of the request's pool and connection is between
+ * take() and give().
  */
 #include "request.h"
 
@@ -14,6 +18,7 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 
+#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -36,8 +41,9 @@ typedef struct {
     const hdpy_target *target;
     hdpy_answer *answer;
     hdpy_body body;
-    unsigned long thread;     /* that runs the request */
+    pthread_t thread;         /* that runs the request */
     int is_busy;              /* that thread waits for the client, without the GIL */
+    int can_wait;             /* something was written that may wait; so another thread sends */
     int is_asked;             /* for authentication: there is nothing to write */
     int status;
     int has_put_headers;      /* they are in the request_rec */
@@ -60,9 +66,14 @@ PyObject *hdpy_request_new(hdpy_interpreter *interpreter, request_rec *r,
     self->interpreter = interpreter;
     self->target = target;
     self->answer = hdpy_answer_new(r);
-    self->thread = PyThread_get_thread_ident();
+    self->thread = pthread_self();
     self->status = HTTP_OK;
     return (PyObject *)self;
+}
+
+int hdpy_request_is_over(PyObject *request)
+{
+    return !((Request *)request)->r;
 }
 
 hdpy_answer *hdpy_request_end(PyObject *request)
@@ -105,17 +116,62 @@ static int is_free(Request *self)
     return 0;
 }
 
+static int is_own_thread(const Request *self)
+{
+    return pthread_equal(self->thread, pthread_self());
+}
+
 /* Whether this thread may read and write. */
 static int is_own(Request *self)
 {
     if (!is_live(self))
         return 0;
-    if (self->thread == PyThread_get_thread_ident())
+    if (is_own_thread(self))
         return 1;
     PyErr_SetString(PyExc_RuntimeError, "the body is read and the answer written by the thread "
                                         "that runs the request, and no other");
     return 0;
 }
+
+/* Let other threads run for a moment. */
+static void wait_a_moment(void)
+{
+    Py_BEGIN_ALLOW_THREADS
+    apr_sleep(500);
+    Py_END_ALLOW_THREADS
+}
+
+/* Have nothing sent in the background while the request is used; 0 if there is nothing to give(). */
+static int take(Request *self)
+{
+    while (self->can_wait && self->r && (!self->is_busy || is_own_thread(self))) {
+        if (hdpy_answer_take(self->answer))
+            return 1;
+        wait_a_moment();
+    }
+    return 0;
+}
+
+static void give(Request *self)
+{
+    hdpy_answer_give(self->answer);
+}
+
+/* The function `taking_name`, which does what `name` does between take() and give(). */
+#define TAKING(name, parameters, ...)                                                             \
+    static PyObject *taking_##name parameters                                                     \
+    {                                                                                             \
+        int taken = take(self);                                                                   \
+        PyObject *result = name(__VA_ARGS__);                                                     \
+                                                                                                  \
+        if (taken)                                                                                \
+            give(self);                                                                           \
+        return result;                                                                            \
+    }
+#define TAKING_GETTER(name) TAKING(name, (Request *self, void *field), self, field)
+#define TAKING_METHOD(name) TAKING(name, (Request *self, PyObject *argument), self, argument)
+#define TAKING_FASTCALL(name)                                                                     \
+    TAKING(name, (Request *self, PyObject *const *args, Py_ssize_t count), self, args, count)
 
 /* ---- facts --------------------------------------------------------------------------------- */
 
@@ -685,29 +741,19 @@ static PyObject *write_result(Request *self, apr_status_t status)
     return NULL;
 }
 
+static int refuse_if_asked(const Request *self)
+{
+    if (!self->is_asked)
+        return 0;
+    PyErr_SetString(PyExc_RuntimeError, "an AuthHandler decides and does not answer: return "
+                                        "REQ_NOACTION or REQ_ABORTED, with a status and headers");
+    return -1;
+}
+
 /* Whether there is an answer to write. */
 static int is_answering(Request *self)
 {
-    if (!is_own(self))
-        return 0;
-    if (!self->is_asked)
-        return 1;
-    PyErr_SetString(PyExc_RuntimeError, "an AuthHandler decides and does not answer: return "
-                                        "REQ_NOACTION or REQ_ABORTED, with a status and headers");
-    return 0;
-}
-
-static int start(Request *self)
-{
-    if (self->is_started)
-        return 0;
-    if (put_headers(self, -1) < 0)
-        return -1;
-    Py_CLEAR(self->whole);
-    self->document = NULL;
-    self->is_started = 1;
-    hdpy_answer_begin(self->answer);
-    return 0;
+    return is_own(self) && refuse_if_asked(self) == 0;
 }
 
 static PyObject *send_bytes(Request *self, const char *data, Py_ssize_t length)
@@ -718,6 +764,39 @@ static PyObject *send_bytes(Request *self, const char *data, Py_ssize_t length)
     status = hdpy_answer_write(self->answer, data, (apr_size_t)length);
     END_WAIT(self)
     return write_result(self, status);
+}
+
+/* Begin the answer, if it has not begun: with the whole body, where something comes after it yet. */
+static int start(Request *self)
+{
+    PyObject *whole = self->whole, *result = NULL;
+
+    if (self->is_started)
+        return 0;
+    if (put_headers(self, -1) < 0)
+        return -1;
+    self->whole = NULL;
+    self->document = NULL;
+    self->is_started = 1;
+    hdpy_answer_begin(self->answer);
+    if (!whole)
+        return 0;
+    result = send_bytes(self, PyBytes_AS_STRING(whole), PyBytes_GET_SIZE(whole));
+    Py_DECREF(whole);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* Send bytes of the request's own thread at once, and what waits before them. */
+static int send_now(Request *self, const char *data, Py_ssize_t length)
+{
+    int taken = take(self);
+    PyObject *result = send_bytes(self, data, length);
+
+    if (taken)
+        give(self);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
 }
 
 static PyObject *request_write(Request *self, PyObject *data)
@@ -735,6 +814,57 @@ static PyObject *request_write(Request *self, PyObject *data)
     return result;
 }
 
+TAKING_METHOD(request_write)
+
+/* See write_soon() in handlers/request.py. */
+static int write_soon(Request *self, const char *data, Py_ssize_t length)
+{
+    int is_mine = is_own_thread(self);
+
+    while (length) {
+        apr_size_t taken = 0;
+
+        if (!is_live(self))
+            return -1;
+        if (is_mine || !(self->is_busy || self->whole)) {
+            if (!self->is_started && (refuse_if_asked(self) < 0 || start(self) < 0))
+                return -1;
+            if (!self->can_wait) {
+                hdpy_answer_can_wait(self->answer);
+                self->can_wait = 1;
+            }
+        }
+        if (self->can_wait && self->is_started) {
+            apr_status_t status = hdpy_answer_write_soon(self->answer, data, (apr_size_t)length,
+                                                         &taken);
+
+            if (status != APR_SUCCESS) {
+                write_result(self, status);
+                return -1;
+            }
+            data += taken;
+            length -= (Py_ssize_t)taken;
+        }
+        if (length && is_mine)
+            return send_now(self, data, length);
+        if (length)
+            wait_a_moment();
+    }
+    return 0;
+}
+
+static PyObject *request_write_soon(Request *self, PyObject *data)
+{
+    Py_buffer bytes;
+    int failed;
+
+    if (!is_live(self) || PyObject_GetBuffer(data, &bytes, PyBUF_SIMPLE) < 0)
+        return NULL;
+    failed = write_soon(self, bytes.buf, bytes.len) < 0;
+    PyBuffer_Release(&bytes);
+    return failed ? NULL : Py_NewRef(Py_None);
+}
+
 static PyObject *request_flush(Request *self, PyObject *unused)
 {
     return is_answering(self) && start(self) == 0 ? send_bytes(self, "", 0) : NULL;
@@ -744,8 +874,8 @@ static PyObject *request_finish(Request *self, PyObject *body)
 {
     if (!is_answering(self))
         return NULL;
-    if (self->is_started)
-        return request_write(self, body);
+    if (self->is_started) /* with what waits, where something does */
+        return self->can_wait ? request_write_soon(self, body) : request_write(self, body);
     body = PyBytes_CheckExact(body) ? Py_NewRef(body) : PyBytes_FromObject(body);
     if (!body)
         return NULL;
@@ -841,12 +971,17 @@ end:
 static PyObject *request_apache_document(Request *self, PyObject *args)
 {
     int status;
-    const char *reason;
+    PyObject *reason, *bytes;
 
-    if (!is_own(self) || !PyArg_ParseTuple(args, "iz:apache_document", &status, &reason))
+    if (!is_own(self) || !PyArg_ParseTuple(args, "iU:apache_document", &status, &reason))
+        return NULL;
+    /* paths of URLs are in it, which are any bytes */
+    bytes = PyUnicode_AsEncodedString(reason, "utf-8", "backslashreplace");
+    if (!bytes)
         return NULL;
     self->status = status;
-    self->document = apr_pstrdup(self->r->pool, reason);
+    self->document = apr_pstrdup(self->r->pool, PyBytes_AS_STRING(bytes));
+    Py_DECREF(bytes);
     Py_RETURN_NONE;
 }
 
@@ -858,7 +993,9 @@ static PyObject *request_cut_short(Request *self, PyObject *args)
         self->is_started = 0;
         return request_apache_document(self, args);
     }
-    hdpy_answer_cut_short(self->answer);
+    BEGIN_WAIT(self)
+    hdpy_answer_cut_short(self->answer); /* which sends what waits */
+    END_WAIT(self)
     Py_RETURN_NONE;
 }
 
@@ -877,6 +1014,7 @@ static PyObject *request_watch(Request *self, PyObject *files)
 /* Line by line, each with the script's name in front, as mod_wsgi does it. */
 static PyObject *request_log(Request *self, PyObject *message)
 {
+    PyThreadState *state = NULL;
     PyObject *bytes;
     const char *line, *end;
 
@@ -891,7 +1029,9 @@ static PyObject *request_log(Request *self, PyObject *message)
         return NULL;
     line = PyBytes_AS_STRING(bytes);
     end = line + PyBytes_GET_SIZE(bytes);
-    BEGIN_WAIT(self)
+    self->is_busy = is_own_thread(self);
+    if (self->is_busy)
+        state = PyEval_SaveThread(); /* another thread's would not keep the request alive */
     while (line < end) {
         const char *stop = line;
 
@@ -901,7 +1041,9 @@ static PyObject *request_log(Request *self, PyObject *message)
                       (int)(stop - line), line);
         line = stop < end && (*stop == '\n' || !*stop) ? stop + 1 : stop;
     }
-    END_WAIT(self)
+    if (state)
+        PyEval_RestoreThread(state);
+    self->is_busy = 0;
     Py_DECREF(bytes);
     Py_RETURN_NONE;
 }
@@ -910,29 +1052,43 @@ static PyObject *request_log(Request *self, PyObject *message)
 
 #define FIELD(name) (void *)offsetof(request_rec, name)
 
+TAKING_GETTER(get_path)
+TAKING_GETTER(get_unparsed_uri)
+TAKING_GETTER(get_server_name)
+TAKING_GETTER(get_headers_in)
+TAKING_GETTER(get_environment)
+TAKING_FASTCALL(request_read)
+TAKING_FASTCALL(request_readline)
+TAKING(request_iternext, (Request *self), self)
+TAKING_METHOD(request_flush)
+TAKING_METHOD(request_sendfile)
+TAKING_METHOD(request_apache_document)
+TAKING_METHOD(request_cut_short)
+TAKING_METHOD(request_log)
+
 /* interpreters/served.py and handlers/request.py say what they are. */
 static PyGetSetDef attributes[] = {
     {"method", (getter)get_text, NULL, NULL, FIELD(method)},
     {"protocol", (getter)get_text, NULL, NULL, FIELD(protocol)},
     {"args", (getter)get_text, NULL, NULL, FIELD(args)},
     {"remote_addr", (getter)get_text, NULL, NULL, FIELD(useragent_ip)},
-    {"uri", (getter)get_path, NULL, NULL, FIELD(uri)},
-    {"path_info", (getter)get_path, NULL, NULL, FIELD(path_info)},
-    {"unparsed_uri", (getter)get_unparsed_uri, NULL, NULL, NULL},
+    {"uri", (getter)taking_get_path, NULL, NULL, FIELD(uri)},
+    {"path_info", (getter)taking_get_path, NULL, NULL, FIELD(path_info)},
+    {"unparsed_uri", (getter)taking_get_unparsed_uri, NULL, NULL, NULL},
     {"filename", (getter)get_filename, NULL, NULL, NULL},
     {"user", (getter)get_user, (setter)set_user, NULL, NULL},
     {"interpreter", (getter)get_interpreter, NULL, NULL, NULL},
     {"local_addr", (getter)get_local_addr, NULL, NULL, NULL},
     {"remote_port", (getter)get_remote_port, NULL, NULL, NULL},
-    {"server_name", (getter)get_server_name, NULL, NULL, NULL},
+    {"server_name", (getter)taking_get_server_name, NULL, NULL, NULL},
     {"server_port", (getter)get_server_port, NULL, NULL, NULL},
     {"scheme", (getter)get_scheme, NULL, NULL, NULL},
-    {"headers_in", (getter)get_headers_in, NULL, NULL, NULL},
+    {"headers_in", (getter)taking_get_headers_in, NULL, NULL, NULL},
     {"headers_out", (getter)get_headers_out, NULL, NULL, NULL},
     {"status", (getter)get_status, (setter)set_status, NULL, NULL},
     {"started", (getter)get_started, NULL, NULL, NULL},
     {"unanswered", (getter)get_unanswered, NULL, NULL, NULL},
-    {"environment", (getter)get_environment, NULL, NULL, NULL},
+    {"environment", (getter)taking_get_environment, NULL, NULL, NULL},
     {"settings", (getter)get_settings, NULL, NULL, NULL},
     {"place", (getter)get_place, NULL, NULL, NULL},
     {"looked", (getter)get_looked, NULL, NULL, NULL},
@@ -940,17 +1096,18 @@ static PyGetSetDef attributes[] = {
 };
 
 static PyMethodDef methods[] = {
-    {"read", (PyCFunction)(void (*)(void))request_read, METH_FASTCALL, NULL},
-    {"readline", (PyCFunction)(void (*)(void))request_readline, METH_FASTCALL, NULL},
-    {"write", (PyCFunction)request_write, METH_O, NULL},
-    {"flush", (PyCFunction)request_flush, METH_NOARGS, NULL},
-    {"sendfile", (PyCFunction)request_sendfile, METH_VARARGS, NULL},
+    {"read", (PyCFunction)(void (*)(void))taking_request_read, METH_FASTCALL, NULL},
+    {"readline", (PyCFunction)(void (*)(void))taking_request_readline, METH_FASTCALL, NULL},
+    {"write", (PyCFunction)taking_request_write, METH_O, NULL},
+    {"write_soon", (PyCFunction)request_write_soon, METH_O, NULL},
+    {"flush", (PyCFunction)taking_request_flush, METH_NOARGS, NULL},
+    {"sendfile", (PyCFunction)taking_request_sendfile, METH_VARARGS, NULL},
     {"finish", (PyCFunction)request_finish, METH_O, NULL},
     {"begin", (PyCFunction)request_begin, METH_NOARGS, NULL},
-    {"apache_document", (PyCFunction)request_apache_document, METH_VARARGS, NULL},
-    {"cut_short", (PyCFunction)request_cut_short, METH_VARARGS, NULL},
+    {"apache_document", (PyCFunction)taking_request_apache_document, METH_VARARGS, NULL},
+    {"cut_short", (PyCFunction)taking_request_cut_short, METH_VARARGS, NULL},
     {"watch", (PyCFunction)request_watch, METH_O, NULL},
-    {"log", (PyCFunction)request_log, METH_O, NULL},
+    {"log", (PyCFunction)taking_request_log, METH_O, NULL},
     {NULL}
 };
 
@@ -960,9 +1117,36 @@ static PyType_Slot slots[] = {
     {Py_tp_getset, attributes},
     {Py_tp_methods, methods},
     {Py_tp_iter, PyObject_SelfIter},
-    {Py_tp_iternext, request_iternext},
+    {Py_tp_iternext, taking_request_iternext},
     {0, NULL}
 };
+
+int hdpy_request_check(PyObject *object)
+{
+    return Py_TYPE(object)->tp_dealloc == (destructor)request_dealloc
+        || PyType_GetSlot(Py_TYPE(object), Py_tp_iternext) == (void *)taking_request_iternext;
+}
+
+int hdpy_request_write_soon(PyObject *request, const char *data, Py_ssize_t length)
+{
+    return write_soon((Request *)request, data, length);
+}
+
+struct hdpy_outbox *hdpy_request_outbox(PyObject *request)
+{
+    const Request *self = (const Request *)request;
+
+    return self->r ? hdpy_answer_outbox(self->answer) : NULL;
+}
+
+int hdpy_request_flush_own(PyObject *request)
+{
+    Request *self = (Request *)request;
+
+    if (!self->r || !self->can_wait || !is_own_thread(self))
+        return 0;
+    return send_now(self, "", 0);
+}
 
 PyType_Spec hdpy_request_spec = {
     .name = "httpdapy._link.Request",

@@ -17,6 +17,20 @@ void hdpy_request_ask(PyObject *request);
 /* The question is answered: put headers and user into the request_rec; 0, or -1 with an exception. */
 int hdpy_request_put_answer(PyObject *request);
 
+/* Of any thread, with the GIL: Request.write_soon(), and what it sends if this is the request's own
+ * thread.  0, or -1 with an exception. */
+int hdpy_request_write_soon(PyObject *request, const char *data, Py_ssize_t length);
+int hdpy_request_flush_own(PyObject *request);
+
+/* Where hdpy_request_write_soon() puts bytes, for as long as the GIL is held; NULL: it has more to
+ * do than that. */
+struct hdpy_outbox *hdpy_request_outbox(PyObject *request);
+
+int hdpy_request_is_over(PyObject *request);
+
+/* Whether an object is a request. */
+int hdpy_request_check(PyObject *object);
+
 /* Dispatch has returned, with an exception or not: the object is dead from now on.  Call
  * hdpy_answer_end() on the answer, without the GIL. */
 struct hdpy_answer *hdpy_request_end(PyObject *request);

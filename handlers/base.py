@@ -135,13 +135,13 @@ class RequestHandler:
         ``rq.protocol_status``, as they are then.  Text is encoded in the charset of the content
         type.  ``save_stdout`` is where ``print`` went before.
         """
-        before = stdout.current.get()
-        if self._writer is None:
-            self._writer = self.req.writer(self._begin_printing)
-        if before is not self._writer:
+        before, writer = stdout.current.get(), self._writer
+        if writer is None:
+            writer = self._writer = self.req.writer(self._begin_printing)
+        if before is not writer:
             self._before = before
             self.save_stdout = before or getattr(sys.stdout, "server", sys.stdout)
-            stdout.redirect(self._writer)
+            stdout.redirect(writer)
 
     def unhook_stdout(self) -> None:
         """Have ``print`` go where it went before hook_stdout(); nothing if that was not called."""

@@ -148,7 +148,7 @@ class Request(Protocol):
         """
 
     def writer(self, begin: Callable[[], str]) -> stdout.File:
-        """A stream for text to the client; *begin* as stdout.File has it."""
+        """A stream for text to the client; *begin* as stdout.File.encoder() has it."""
 
     def flush(self) -> None:
         """Begin the answer if it has not begun, and send what write_soon() has."""

@@ -15,7 +15,7 @@ So requests that print at the same time have nothing to do with each other.  asy
 from __future__ import annotations
 
 from _contextvars import ContextVar, copy_context
-from _thread import allocate_lock
+from _thread import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 current: ContextVar[Stream | None] = ContextVar("httpdapy.stdout", default=None)
 
 _inherits = False
+_beginning = RLock()
 
 
 class Stdout:
@@ -106,9 +107,6 @@ def _start_threads_in_context() -> None:
 class File:
     """What a stream to a client has beside ``write``, ``write_bytes`` and ``tell``: all that the
     stdout of 1999 had (UnbufferedStdout), and ``buffer`` and ``encoding``.
-
-    begin: called before the first text that is not empty; sets the answer's headers and gives the
-    charset.
     """
 
     errors = "strict"
@@ -125,21 +123,22 @@ class File:
 
         def tell(self) -> int: ...
 
-    def __init__(self, begin: Callable[[], str]) -> None:
-        self._begin: Callable[[], str] | None = begin
-        self._lock = allocate_lock()
-        self._encode: Callable[[str], bytes] | None = None
+    _encode: Callable[[str], bytes] | None = None
 
-    def encoder(self) -> Callable[[str], bytes] | None:
-        """How text is encoded, None for UTF-8.  Begins the answer, the first time."""
-        with self._lock:
-            if self._begin is not None:
-                self.encoding = self._begin()
-                self._begin = None  # the handler is not to live as long as this does
-                if self.encoding.lower() not in ("utf-8", "utf8"):
+    def encoder(self, begin: Callable[[], str]) -> Callable[[str], bytes] | None:
+        """How text is encoded, None for UTF-8.
+
+        begin: called the first time, before anything is written; sets the answer's headers and gives
+        the charset.
+        """
+        with _beginning:  # two threads may print their first at once
+            if "encoding" not in self.__dict__:
+                encoding = begin()
+                if encoding.lower() not in ("utf-8", "utf8"):
                     from codecs import getincrementalencoder
 
-                    self._encode = getincrementalencoder(self.encoding)().encode
+                    self._encode = getincrementalencoder(encoding)().encode
+                self.encoding = encoding
         return self._encode
 
     @property
@@ -195,15 +194,20 @@ class BytesFile:
 
 
 class Writer(File):
-    """A stream for text to the client of *req*.
+    """A stream for text to the client of *req*; *begin* as File.encoder() has it.
 
     ``_link.Writer`` is the same in C.
     """
 
     def __init__(self, req: Target, begin: Callable[[], str]) -> None:
-        super().__init__(begin)
         self._req = req
+        self._begin: Callable[[], str] | None = begin
         self._written = 0
+
+    def _begin_answer(self) -> None:
+        if self._begin is not None:
+            self.encoder(self._begin)
+            self._begin = None  # the handler is not to live as long as this does
 
     @property
     def closed(self) -> bool:  # type: ignore[override]
@@ -217,7 +221,8 @@ class Writer(File):
         if not isinstance(text, str):
             raise TypeError(f"what is printed is str, not {text!r}; bytes go to sys.stdout.buffer")
         if text:
-            encode = self.encoder()
+            self._begin_answer()
+            encode = self._encode
             self._req.write_soon(text.encode() if encode is None else encode(text))
             self._written += len(text)
         return len(text)
@@ -226,7 +231,7 @@ class Writer(File):
         """Send *data*, if it is not empty; gives its length.  Raises as Request.write_soon()."""
         size = len(data)
         if size:
-            self.encoder()
+            self._begin_answer()
             self._req.write_soon(data)
             self._written += size
         return size

@@ -35,18 +35,17 @@ def register(
     *authenticate* for those that its AuthHandlers decide about."""
     link = _module(path)
     errors = sys.stderr = ErrorStream(sys.stderr, link.current)
-    sys.stdout = stdout.Stdout(errors)
 
     class Request(Derived, link.Request):  # type: ignore[name-defined, misc]
         """A request that Apache gave to Python directly."""
 
         __slots__ = ()
 
-        def write_soon(self, data: bytes, /) -> None:
-            self.write(data)
+        def writer(self, begin: Callable[[], str]) -> stdout.File:
+            return Writer(self, begin)
 
-        def writer(self, begin: Callable[[], str]) -> stdout.Writer:
-            return stdout.Writer(self, begin)
+    class Writer(link.Writer, stdout.File):  # type: ignore[name-defined, misc]
+        """handlers/stdout.py's in C."""
 
     class Headers(link.Headers, MutableMapping):  # type: ignore[name-defined, misc, type-arg]
         """handlers/headers.py in C."""
@@ -64,6 +63,7 @@ def register(
             errors.finish(request)
         return status
 
+    sys.stdout = link.Stdout(errors, stdout.current, Writer)
     link.register(
         dispatch=dispatch,
         authenticate=decide,

@@ -111,7 +111,8 @@ class WSGIRequest(Derived):
 
     @property
     def user(self) -> str | None:
-        return self.environ.get("REMOTE_USER")
+        name = self.environ.get("REMOTE_USER")
+        return None if name is None else _path(name)
 
     @property
     def remote_addr(self) -> str:
@@ -220,6 +221,7 @@ class WSGIRequest(Derived):
         if self._waiting:
             data = self._waited() + data
         if not self.started:
+            data = (self._body or b"") + data
             self._start()
             self.started = True
         if data:

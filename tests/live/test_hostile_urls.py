@@ -94,3 +94,12 @@ def test_source_of_other_extensions_is_not_run(site: Site):
     for name in ("upload.txt", "evil.html", "upload", "evil"):
         answer = site.get(name)
         assert answer.status == 404 and SECRET not in answer.text
+
+
+@pytest.mark.parametrize("lines", [[], ["PythonOption pythonpath \"['.']\""]])
+def test_a_path_that_is_no_utf_8(site: Site, lines: list[str]):
+    site.htaccess("SetHandler python-program", *lines)
+    site.handler("page.py", "'x'")
+    assert site.text("page.py") == "x"
+    assert site.get("%FF").status == 404
+    assert site.get("page.py/%FF").text == "x"
