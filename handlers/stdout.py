@@ -128,7 +128,7 @@ class File:
     def encoder(self, begin: Callable[[], str]) -> Callable[[str], bytes] | None:
         """How text is encoded, None for UTF-8.
 
-        begin: called the first time, before anything is written; sets the answer's headers and gives
+        begin: called before anything is written; sets the headers of the answer and gives
         the charset.
         """
         with _beginning:  # two threads may print their first at once
