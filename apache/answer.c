@@ -393,9 +393,17 @@ static void close_if_cut_short(const hdpy_answer *answer)
 
     if (!r->header_only && answer->sent < declared_length(r))
         ended_early = 1;
-    if (ended_early) {
-        r->eos_sent = 1;
-        r->connection->keepalive = AP_CONN_CLOSE;
+    if (!ended_early)
+        return;
+    r->connection->keepalive = AP_CONN_CLOSE;
+    r->eos_sent = 1;
+    if (r->proto_num >= HTTP_VERSION(2, 0)) { /* mod_http2 waits for an end, or for this */
+        apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+        apr_bucket_brigade *bb = apr_brigade_create(r->pool, alloc);
+
+        APR_BRIGADE_INSERT_TAIL(bb, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, alloc));
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+        ap_pass_brigade(r->output_filters, bb);
     }
 }
 
