@@ -29,6 +29,7 @@ struct hdpy_answer {
     ap_filter_t *filter;      /* on the WSGI way */
     const char *watch_key;
     const char *document;     /* Apache makes the answer, for this reason; NULL: Python made it */
+    const char *redirect;     /* Apache answers with what is at this path; NULL: it does not */
     apr_bucket_brigade *kept; /* a whole small body, to be sent once Python is through */
     apr_bucket_brigade *bb;   /* for what is sent at once on the direct way */
     hdpy_outbox *outbox;      /* for what is sent soon; NULL: nothing was */
@@ -47,11 +48,16 @@ static void take_private_headers(hdpy_answer *answer)
 {
     request_rec *r = answer->r;
     const char *reason = apr_table_get(r->headers_out, HDPY_HEADER_DOCUMENT);
+    const char *redirect = apr_table_get(r->headers_out, HDPY_HEADER_REDIRECT);
     const char *files = apr_table_get(r->headers_out, HDPY_HEADER_WATCH);
 
     if (reason) {
         answer->document = apr_pstrdup(r->pool, reason);
         apr_table_unset(r->headers_out, HDPY_HEADER_DOCUMENT);
+    }
+    if (redirect) {
+        answer->redirect = apr_pstrdup(r->pool, redirect);
+        apr_table_unset(r->headers_out, HDPY_HEADER_REDIRECT);
     }
     if (files) {
         hdpy_watch_set(answer->watch_key, files);
@@ -77,6 +83,12 @@ static apr_off_t declared_length(request_rec *r)
     const char *declared = apr_table_get(r->headers_out, "Content-Length");
 
     return declared ? apr_atoi64(declared) : -1;
+}
+
+/* Whether what Python sends is not the answer. */
+static int is_elsewhere(const hdpy_answer *answer)
+{
+    return answer->document || answer->redirect;
 }
 
 /* ---- the WSGI way -------------------------------------------------------------------------- */
@@ -121,7 +133,7 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     if (!answer->begun) {
         answer->begun = 1;
         take_private_headers(answer);
-        if (!answer->document) {
+        if (!is_elsewhere(answer)) {
             settle_status(f->r);
             /* else mod_wsgi takes an answer that fails for one that is complete */
             if (f->r->proto_num >= HTTP_VERSION(2, 0) && declared_length(f->r) < 0)
@@ -130,7 +142,7 @@ static apr_status_t answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
                 return keep(answer, bb);
         }
     }
-    if (answer->document) {
+    if (is_elsewhere(answer)) {
         apr_brigade_cleanup(bb);
         return APR_SUCCESS;
     }
@@ -334,6 +346,11 @@ void hdpy_answer_use_document(hdpy_answer *answer, const char *reason)
     answer->document = reason;
 }
 
+void hdpy_answer_use_redirect(hdpy_answer *answer, const char *location)
+{
+    answer->redirect = location;
+}
+
 void hdpy_answer_leave(hdpy_answer *answer)
 {
     answer->is_left = 1;
@@ -364,17 +381,24 @@ static int describes_body(const char *name)
         || !strcasecmp(name, "Transfer-Encoding") || !strcasecmp(name, "Location");
 }
 
-/* Let Apache make its document for the status that Python has set.  The other headers, cookies
- * for one, go with it; Location stays where Apache looks for it. */
-static int apache_document(request_rec *r, const char *reason)
+/* Headers that Python has set, cookies for one, go with the answer that Apache makes. */
+static void keep_headers(request_rec *r)
 {
     const apr_array_header_t *headers = apr_table_elts(r->headers_out);
     const apr_table_entry_t *header = (const apr_table_entry_t *)headers->elts;
-    int status = r->status;
 
     for (int i = 0; i < headers->nelts; i++)
         if (header[i].key && !describes_body(header[i].key))
             apr_table_addn(r->err_headers_out, header[i].key, header[i].val);
+}
+
+/* Let Apache make its document for the status that Python has set; Location stays where Apache looks
+ * for it. */
+static int apache_document(request_rec *r, const char *reason)
+{
+    int status = r->status;
+
+    keep_headers(r);
     if (status == HTTP_NOT_FOUND)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0003: %s: %s", r->filename, reason);
     r->status = HTTP_OK;
@@ -382,6 +406,23 @@ static int apache_document(request_rec *r, const char *reason)
     if (status < 300)
         status = HTTP_INTERNAL_SERVER_ERROR;
     return status;
+}
+
+/* Let Apache answer with what it has at a path, as RFC 3875 section 6.2.2 has it for CGI scripts: a
+ * GET, and the body of this request is not that one's. */
+static int internal_redirect(request_rec *r, const char *location)
+{
+    int status = ap_discard_request_body(r);
+
+    if (status != OK)
+        return status;
+    keep_headers(r);
+    r->method = "GET";
+    r->method_number = M_GET;
+    apr_table_unset(r->headers_in, "Content-Length");
+    apr_table_unset(r->headers_in, "Transfer-Encoding");
+    ap_internal_redirect(location, r);
+    return OK;
 }
 
 /* An answer that was cut short must not look complete, nor leave the client waiting for the rest:
@@ -436,10 +477,12 @@ int hdpy_answer_end(hdpy_answer *answer, int status)
         return AP_FILTER_ERROR;
     if (answer->filter && !answer->begun)
         take_private_headers(answer);
-    if (answer->filter && (answer->document || answer->kept || !answer->begun))
+    if (answer->filter && (is_elsewhere(answer) || answer->kept || !answer->begun))
         ap_remove_output_filter(answer->filter);
     if (answer->document)
         return apache_document(answer->r, answer->document);
+    if (answer->redirect)
+        return internal_redirect(answer->r, answer->redirect);
     if (answer->kept) {
         send_kept(answer);
         return OK;

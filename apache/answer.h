@@ -51,6 +51,9 @@ void hdpy_answer_keep(hdpy_answer *answer, const char *data, apr_size_t length);
 /* Let Apache make the answer, its document for r->status; reason: for the log. */
 void hdpy_answer_use_document(hdpy_answer *answer, const char *reason);
 
+/* Have Apache answer with what it has at a path of its own; the headers of r go with it. */
+void hdpy_answer_use_redirect(hdpy_answer *answer, const char *location);
+
 /* An input filter has answered the client: there is nothing left to send. */
 void hdpy_answer_leave(hdpy_answer *answer);
 

@@ -33,6 +33,9 @@
  * is Apache's own document for it (ErrorDocument and all), the value says why, for the log. */
 #define HDPY_HEADER_DOCUMENT "Httpdapy-Document"
 
+/* Response header by which Python has Apache answer with what it has at another path. */
+#define HDPY_HEADER_REDIRECT "Httpdapy-Redirect"
+
 /* Request header with the secret of PythonReport, and the content type of the answer: interpreter,
  * replicas and settings, in lines. */
 #define HDPY_HEADER_REPORT "Httpdapy-Report"

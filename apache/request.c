@@ -50,6 +50,7 @@ typedef struct {
     int is_started;           /* status and headers are Apache's */
     PyObject *whole;          /* bytes: the whole body of the answer; or NULL */
     const char *document;     /* why Apache makes the answer; NULL: it does not */
+    const char *redirect;     /* where the answer is; NULL: it is this one */
     PyObject *headers_in, *headers_out;
 } Request;
 
@@ -776,7 +777,7 @@ static int start(Request *self)
     if (put_headers(self, -1) < 0)
         return -1;
     self->whole = NULL;
-    self->document = NULL;
+    self->document = self->redirect = NULL;
     self->is_started = 1;
     hdpy_answer_begin(self->answer);
     if (!whole)
@@ -891,9 +892,13 @@ static PyObject *request_begin(Request *self, PyObject *unused)
         return NULL;
     if (self->is_started)
         Py_RETURN_NONE;
-    if (put_headers(self, length && !self->document ? length : -1) < 0)
+    if (put_headers(self, length && !self->document && !self->redirect ? length : -1) < 0)
         return NULL;
     self->is_started = 1;
+    if (self->redirect) {
+        hdpy_answer_use_redirect(self->answer, self->redirect);
+        Py_RETURN_NONE;
+    }
     if (self->document) {
         hdpy_answer_use_document(self->answer, self->document);
         Py_RETURN_NONE;
@@ -981,6 +986,18 @@ static PyObject *request_apache_document(Request *self, PyObject *args)
         return NULL;
     self->status = status;
     self->document = apr_pstrdup(self->r->pool, PyBytes_AS_STRING(bytes));
+    self->redirect = NULL;
+    Py_DECREF(bytes);
+    Py_RETURN_NONE;
+}
+
+static PyObject *request_redirect(Request *self, PyObject *location)
+{
+    PyObject *bytes = is_answering(self) ? PyUnicode_AsLatin1String(location) : NULL;
+
+    if (!bytes)
+        return NULL;
+    self->redirect = apr_pstrdup(self->r->pool, PyBytes_AS_STRING(bytes));
     Py_DECREF(bytes);
     Py_RETURN_NONE;
 }
@@ -1105,6 +1122,7 @@ static PyMethodDef methods[] = {
     {"finish", (PyCFunction)request_finish, METH_O, NULL},
     {"begin", (PyCFunction)request_begin, METH_NOARGS, NULL},
     {"apache_document", (PyCFunction)taking_request_apache_document, METH_VARARGS, NULL},
+    {"redirect", (PyCFunction)request_redirect, METH_O, NULL},
     {"cut_short", (PyCFunction)taking_request_cut_short, METH_VARARGS, NULL},
     {"watch", (PyCFunction)request_watch, METH_O, NULL},
     {"log", (PyCFunction)taking_request_log, METH_O, NULL},

@@ -16,5 +16,9 @@ class RequestError(Exception):
         self.status = status
 
 
+class CGIError(Exception):
+    """A CGI script's output is no answer; the message says what it lacks."""
+
+
 class PublisherError(Exception):
     """The publisher cannot do its work here; the message says what to do."""

@@ -1,4 +1,4 @@
-"""How a handler gets the module that its request's URL names.
+"""How a handler gets the module, or the script, that its request's URL names.
 
 The interpreter that runs handlers says how (interpreters/wsgi.py); imports point the other way.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
+    from types import CodeType, ModuleType
+    from typing import NoReturn
 
     from .request import Request
 
 
-def _nowhere(req: Request) -> ModuleType:
+def _nowhere(req: Request, *rest: object) -> NoReturn:
     raise RuntimeError(f"{req.filename}: modules are loaded in Apache's interpreters only")
 
 
@@ -21,3 +22,11 @@ def _nowhere(req: Request) -> ModuleType:
 #: loaded or loaded again as a handler's would be.  Raises what its code raises; for a module that
 #: does not exist an error that answers 404, if it is left to pass.
 load_module: Callable[[Request], ModuleType] = _nowhere
+
+#: The code of the script that is the file of a request, compiled anew when the file has changed;
+#: modules that it imports are loaded anew when they have.  Raises SyntaxError and the like, and for
+#: a file that is no script an error that answers 404, if it is left to pass.
+load_script: Callable[[Request], CodeType] = _nowhere
+
+#: Log an exception that a handler answers itself, with its traceback, as one that is left to pass.
+log_failure: Callable[[Request, BaseException], object] = _nowhere

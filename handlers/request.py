@@ -164,5 +164,13 @@ class Request(Protocol):
     def finish(self, body: bytes, /) -> None:
         """Make *body* the rest of the answer.  If nothing was written, it goes with its length."""
 
+    def internal_redirect(self, location: str, /) -> None:
+        """Have Apache answer with what it has at *location*, a path with or without a query, %xx
+        encoded.  It is a GET without a body; headers of the answer that describe no body go with
+        it, cookies for one.
+
+        Raises RuntimeError when the answer has begun, ValueError for what is no path.
+        """
+
     def log(self, message: str, /) -> None:
         """Write *message* to the server's error log, a line for each of its lines."""

@@ -1,4 +1,5 @@
-"""What to do about errors that come from running in a sub-interpreter (reference/extensions)."""
+"""What to do about errors that come from running in a sub-interpreter (reference/extensions), or
+from a Python newer than the script."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ _REFUSALS = (
     "can only be loaded into one interpreter per process",
     "Interpreter change detected",
 )
+#: Modules that Python has no more, and what brings them back.
+_REMOVED = {"cgi": "httpdapy[cgi]", "cgitb": "httpdapy[cgi]"}
 _RESTRICTIONS = {
     "daemon threads are disabled in this": "daemon threads do not run in a sub-interpreter",
     "fork not supported for": "os.fork does not work in a sub-interpreter",
@@ -26,9 +29,14 @@ _RESTRICTIONS = {
 
 
 def advice(error: BaseException, directory: str) -> str | None:
-    """A sentence that names the cause and the line of .htaccess that helps, or None."""
+    """A sentence that names the cause and what helps, or None."""
     for cause in _chain(error):
         text = message_of(cause)
+        if isinstance(cause, ModuleNotFoundError) and cause.name in _REMOVED:
+            return (
+                f"module {cause.name} is no part of Python since 3.13. Install it: "
+                f"pip install '{_REMOVED[cause.name]}'"
+            )
         if any(refusal in text for refusal in _REFUSALS):
             module = _refused_module(cause, text)
             problem = f"module {module} does not load in a sub-interpreter"

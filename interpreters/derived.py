@@ -20,6 +20,7 @@ class Derived:
 
     if TYPE_CHECKING:
         settings: Settings
+        started: bool
         headers_out: Headers
 
     @property
@@ -44,6 +45,17 @@ class Derived:
     @content_type.setter
     def content_type(self, value: str) -> None:
         self.headers_out["Content-Type"] = value
+
+    def internal_redirect(self, location: str, /) -> None:
+        if self.started:
+            raise RuntimeError("the answer has begun: it cannot come from elsewhere any more")
+        if location[:1] != "/" or not all(" " <= c <= "\xff" and c != "\x7f" for c in location):
+            raise ValueError(f"{location!r} is no path of a URL")
+        self.redirect(location)
+
+    if TYPE_CHECKING:
+
+        def redirect(self, location: str, /) -> None: ...
 
 
 def read_error(status: int, reason: str) -> Exception:

@@ -124,16 +124,24 @@ def _give_up(request: ServedRequest, status: int, reason: str) -> None:
         request.apache_document(status, reason)
 
 
+def log_failure(request: ServedRequest, error: BaseException) -> str:
+    """Log the traceback of *error*, and give its text."""
+    from . import failures
+
+    text = failures.describe(error, request.filename, request.directory)
+    text = hide_credentials(text, request.headers_in)
+    request.log(text)
+    return text
+
+
 def _fail(request: ServedRequest, error: BaseException) -> None:
     """Log the traceback; show it if the directory says so."""
     from contextlib import suppress
 
     from . import failures
 
+    text = log_failure(request, error)
     headers = request.headers_in
-    text = failures.describe(error, request.filename, request.directory)
-    text = hide_credentials(text, headers)
-    request.log(text)
     settings = request.settings
     if not request.started:
         request.headers_out.clear()

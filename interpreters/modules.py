@@ -49,8 +49,10 @@ from .urls import NoModuleError, Source
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from types import CodeType
     from typing import Any
 
+    from .records import Script
     from .stamps import Stamp
 
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST, without importing ast into every interpreter
@@ -168,17 +170,63 @@ class Modules:
             handler.looked = ""
             handler.others = tuple(others)
 
+    # -- scripts: no modules themselves, they import some each time they run -----------------------
+
+    def compile(self, script: Script) -> None:
+        """Give *script* its code, as the file is now; one thread does it, the others wait for it.
+
+        Raises OSError for a file that cannot be read, SyntaxError and the like, and ImportError as
+        is_current().
+        """
+        with self._lock:
+            script.seen = stamp_text(stamp(script.path))
+            script.code = self._compile(script, "")
+
+    def is_current(self, script: Script) -> bool:
+        """Whether none of the modules that *script* imports has changed.
+
+        Raises ImportError where another directory's module has the name of one.
+        """
+        if script.version != self.version:
+            version = self.version
+            self._refuse_mixing(script)
+            script.others = tuple((m.path, m.stamp) for m in self._closure(script))
+            script.version = version
+        return all(_is_as_loaded(path, known) for path, known in script.others)
+
+    def forget_stale(self, script: Script) -> None:
+        """Let go of the stale modules that *script* imports: it imports them anew, with the values
+        that a reload leaves them.
+
+        Until it has, they are known as they were, so that handlers notice what has changed.
+        """
+        with self._lock:
+            modules = self._closure(script)
+            changed = [module for module in modules if stamp(module.path) != module.stamp]
+            stale = [m for m in self._stale(modules, changed) if self._by_path.get(m.path) is m]
+            if not stale:  # they are let go already
+                return
+            self._transactions += 1
+            transaction = Transaction(self._transactions, "")
+            for module in stale:
+                self._remove(module, transaction)
+                for name in module.names:
+                    self._by_name[name] = self._by_path.get(module.path, module)
+            self.version += 1
+            gc.collect()
+
     # -- dependencies ----------------------------------------------------------------------------
 
-    def _dependencies(self, record: SiteModule) -> Iterator[SiteModule]:
-        for name in record.imports:
+    def _dependencies(self, importer: SiteModule | Script) -> Iterator[SiteModule]:
+        for name in importer.imports:
             found = self._by_name.get(name)
-            if found is not None and found is not record:
+            if found is not None and found is not importer:
                 yield found
 
-    def _closure(self, record: SiteModule) -> list[SiteModule]:
-        """*record* and the site's modules that it imports, directly or not."""
-        found = [record]
+    def _closure(self, importer: SiteModule | Script) -> list[SiteModule]:
+        """The site's modules that *importer* imports, directly or not; first itself, if it is
+        one."""
+        found = [importer] if isinstance(importer, SiteModule) else [*self._dependencies(importer)]
         for module in found:
             found.extend(d for d in self._dependencies(module) if d not in found)
         return found
@@ -238,14 +286,19 @@ class Modules:
             if now != module.stamp:
                 changed.append(module)
         for module in self._stale(modules, changed):
-            transaction.removed.append(module)
-            self._seeds[module.path] = Seed(module, transaction.number)
-            self._by_path.pop(module.path, None)
-            for name in module.names:
-                self._by_name.pop(name, None)
-                if sys.modules.get(name) is module.module:
-                    del sys.modules[name]
-                self._unbind(name, module.module, transaction)
+            self._remove(module, transaction)
+
+    def _remove(self, module: SiteModule, transaction: Transaction) -> None:
+        transaction.removed.append(module)
+        self._seeds[module.path] = Seed(module, transaction.number)
+        if self._by_path.get(module.path) is module:
+            del self._by_path[module.path]
+        for name in module.names:
+            if self._by_name.get(name) is module:
+                del self._by_name[name]
+            if sys.modules.get(name) is module.module:
+                del sys.modules[name]
+            self._unbind(name, module.module, transaction)
 
     @staticmethod
     def _unbind(name: str, module: ModuleType, transaction: Transaction) -> None:
@@ -360,13 +413,8 @@ class Modules:
         key = (get_ident(), path)
         self._executing[key] = record
         try:
-            with open(path, "rb") as file:
-                source = file.read()
-            tree = _parse(source, path)
-            record.imports = frozenset(imported_names(tree, spec.parent or ""))
-            self._refuse_mixing(record)
+            code = self._compile(record, spec.parent or "")
             _bind_submodules(module)
-            code = builtins.compile(tree, path, "exec", dont_inherit=True)
             exec(code, module.__dict__)  # noqa: S102 - this is what a loader does
         except BaseException:
             for name in record.names:
@@ -384,7 +432,18 @@ class Modules:
             transaction.loaded.append(record)
         self.version += 1
 
-    def _refuse_mixing(self, record: SiteModule) -> None:
+    def _compile(self, importer: SiteModule | Script, package: str) -> CodeType:
+        """The code of the importer's file, compiled from its source."""
+        path = importer.path
+        with open(path, "rb") as file:
+            source = file.read()
+        tree = _parse(source, path)
+        importer.imports = frozenset(imported_names(tree, package))
+        self._refuse_mixing(importer)
+        code: CodeType = builtins.compile(tree, path, "exec", dont_inherit=True)
+        return code
+
+    def _refuse_mixing(self, record: SiteModule | Script) -> None:
         """Where directories share an interpreter, a helper's name can be taken by a file of
         another directory.  Say so rather than run the wrong file."""
         directory = os.path.dirname(record.path)

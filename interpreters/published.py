@@ -1,4 +1,5 @@
-"""The module that a URL's file names, where PythonOption handler has another one answer.
+"""The module that a URL's file names, or the script that it is, where PythonOption handler has
+another module answer.
 
 That one asks for it by handlers/loading.py.
 """
@@ -10,9 +11,10 @@ from .urls import NoModuleError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
     from .modules import Modules
+    from .scripts import Scripts
     from .search import Search
     from .served import ServedRequest
 
@@ -26,6 +28,7 @@ class PublishedModules:
         self._modules = modules
         self._search = search
         self._known: dict[str, Settings] = {}
+        self._scripts: Scripts | None = None
 
     def load(self, request: ServedRequest) -> ModuleType:
         """The module for *request*, as it is now.  Raises as Modules.load()."""
@@ -44,6 +47,16 @@ class PublishedModules:
             if found == source:
                 raise
             return modules.load(found, settings.directory)
+
+    def load_script(self, request: ServedRequest) -> CodeType:
+        """The code of the script that is the file of *request*, as it is now.  Raises as
+        Scripts.load()."""
+        scripts = self._scripts
+        if scripts is None:
+            from .scripts import Scripts  # only the interpreters that run some pay for it
+
+            scripts = self._scripts = Scripts(self._modules, self._search)
+        return scripts.load(request)
 
     def _settings(self, settings: Settings) -> Settings:
         """The same ones without the option handler, as one object for the same text."""

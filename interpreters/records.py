@@ -11,10 +11,11 @@ from .stamps import stamp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
-    from types import TracebackType
+    from types import CodeType, TracebackType
     from typing import Any
 
     from .stamps import Stamp
+    from .urls import Source
 
 #: How long a failed load is remembered while no file changes: its cause may lie elsewhere.
 RETRY_SECONDS = 1.0
@@ -38,6 +39,25 @@ class SiteModule:
         #: number of the transaction that loaded it, and the same if that replaced another, else 0
         self.loaded = 0
         self.reloaded = 0
+
+
+class Script:
+    """A file that is run afresh each time, as it was last compiled."""
+
+    __slots__ = ("code", "imports", "others", "path", "seen", "source", "version")
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.path = source.path
+        self.code: CodeType | None = None
+        #: stamp_text() of the file, taken before it was read
+        self.seen = ""
+        #: absolute names in its import statements
+        self.imports: frozenset[str] = frozenset()
+        #: (path, stamp) of the modules it imports, directly or not
+        self.others: tuple[tuple[str, Stamp | None], ...] = ()
+        #: Modules.version for which others was worked out
+        self.version = -1
 
 
 class Seed:

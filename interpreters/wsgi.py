@@ -17,8 +17,16 @@ from ..handlers.headers import Headers
 from . import direct
 from .authentication import Authenticator
 from .derived import OVER, Derived, read_error
-from .dispatch import Dispatcher
-from .link import ENV_LINK, ENV_SETTINGS, ENV_STAMP, ENV_WATCHED, HEADER_DOCUMENT, HEADER_WATCH
+from .dispatch import Dispatcher, log_failure
+from .link import (
+    ENV_LINK,
+    ENV_SETTINGS,
+    ENV_STAMP,
+    ENV_WATCHED,
+    HEADER_DOCUMENT,
+    HEADER_REDIRECT,
+    HEADER_WATCH,
+)
 from .modules import Modules
 from .published import PublishedModules
 from .search import Search
@@ -52,6 +60,7 @@ class WSGIRequest(Derived):
     _has_sent = False
     _body: bytes | None = None
     _reason: str | None = None
+    _location: str | None = None
     _watch = ""
     _is_cut_short = False
     _waiting: Sequence[bytes] = ()  # what other threads have written; then a list
@@ -270,12 +279,16 @@ class WSGIRequest(Derived):
             self._check_thread()
             self._body = bytes(memoryview(body))
 
+    def redirect(self, location: str, /) -> None:
+        self._location = location
+
     def watch(self, files: str) -> None:
         self._watch = files
 
     def apache_document(self, status: int, reason: str) -> None:
         self.status = status
         self._reason = reason
+        self._location = None
 
     def cut_short(self, status: int, reason: str) -> None:
         if self._has_sent:
@@ -296,7 +309,7 @@ class WSGIRequest(Derived):
             self.write(b"")
         if self.started:
             return
-        if self._reason is not None:
+        if self._reason is not None or self._location is not None:
             self._body = None
         elif self._body:
             self.headers_out["Content-Length"] = str(len(self._body))
@@ -314,6 +327,8 @@ class WSGIRequest(Derived):
             headers.append((HEADER_WATCH, self._watch))
         if self._reason is not None:
             headers.append((HEADER_DOCUMENT, _header_text(self._reason)))
+        if self._location is not None:
+            headers.append((HEADER_REDIRECT, self._location))
         self._write = self._start_response(status, headers, *again)
 
     def response(self) -> Iterable[bytes]:
@@ -377,7 +392,10 @@ class Application:
         sys.stdout = stdout.Stdout(sys.stdout)
         self._dispatcher = Dispatcher(modules, search)
         self._authenticator = Authenticator(modules, search)
-        loading.load_module = PublishedModules(modules, search).load  # type: ignore[assignment]
+        published = PublishedModules(modules, search)
+        loading.load_module = published.load  # type: ignore[assignment]
+        loading.load_script = published.load_script  # type: ignore[assignment]
+        loading.log_failure = log_failure  # type: ignore[assignment]
         self._lock = allocate_lock()
         self._is_direct: bool | None = None
 

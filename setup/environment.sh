@@ -30,6 +30,7 @@ mkdir -p .typing
 ln -sfn .. .typing/httpdapy
 ln -sfn ../httpdapi.py .typing/httpdapi.py
 ln -sfn ../httpdapi_publisher.py .typing/httpdapi_publisher.py
+ln -sfn ../httpdapi_cgi.py .typing/httpdapi_cgi.py
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo "$PWD/.typing" >"$site/httpdapy.pth"
 cat >"$venv/bin/httpdapy" <<END
