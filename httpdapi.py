@@ -11,5 +11,6 @@ else:
     from .handlers.base import RequestHandler
     from .handlers.constants import *  # noqa: F403 - the names are the interface
     from .handlers.constants import __all__ as _constants
+    from .handlers.exits import PROG_TRACEBACK, SERVER_RETURN
 
-    __all__ = ["AuthHandler", "RequestHandler", *_constants]
+    __all__ = ["PROG_TRACEBACK", "SERVER_RETURN", "AuthHandler", "RequestHandler", *_constants]

@@ -197,8 +197,10 @@ static int headers_setitem(hdpy_headers *self, PyObject *name, PyObject *value)
 {
     Py_ssize_t end, start;
 
-    if (!value) {
+    if (!value || value == Py_None) {
         start = PyUnicode_Check(name) ? find(self, name, &end) : -1;
+        if (start < 0 && value)
+            return 0;
         if (start < 0) {
             PyErr_SetObject(PyExc_KeyError, name);
             return -1;
@@ -222,11 +224,6 @@ static int headers_contains(hdpy_headers *self, PyObject *name)
     Py_ssize_t end;
 
     return PyUnicode_Check(name) && find(self, name, &end) >= 0;
-}
-
-static PyObject *headers_has_key(hdpy_headers *self, PyObject *name)
-{
-    return PyBool_FromLong(headers_contains(self, name));
 }
 
 static PyObject *headers_add(hdpy_headers *self, PyObject *const *args, Py_ssize_t count)
@@ -297,7 +294,6 @@ static PyObject *headers_repr(hdpy_headers *self)
 static PyMethodDef methods[] = {
     {"get", (PyCFunction)(void (*)(void))headers_get, METH_FASTCALL, NULL},
     {"add", (PyCFunction)(void (*)(void))headers_add, METH_FASTCALL, NULL},
-    {"has_key", (PyCFunction)headers_has_key, METH_O, NULL},
     {"fields", (PyCFunction)headers_fields, METH_NOARGS, NULL},
     {NULL}
 };

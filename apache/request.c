@@ -39,6 +39,7 @@ typedef struct {
     request_rec *r; /* NULL: the request is over */
     hdpy_interpreter *interpreter;
     const hdpy_target *target;
+    const char *file_type; /* the answer's takes its place in the request_rec; NULL: none */
     hdpy_answer *answer;
     hdpy_body body;
     pthread_t thread;         /* that runs the request */
@@ -66,6 +67,7 @@ PyObject *hdpy_request_new(hdpy_interpreter *interpreter, request_rec *r,
     self->r = self->body.r = r;
     self->interpreter = interpreter;
     self->target = target;
+    self->file_type = r->content_type;
     self->answer = hdpy_answer_new(r);
     self->thread = pthread_self();
     self->status = HTTP_OK;
@@ -250,6 +252,11 @@ static int set_user(Request *self, PyObject *value, void *unused)
 static PyObject *get_filename(Request *self, void *unused)
 {
     return is_live(self) ? PyUnicode_DecodeFSDefault(self->r->filename) : NULL;
+}
+
+static PyObject *get_file_type(Request *self, void *unused)
+{
+    return is_live(self) ? latin1_str(self->file_type ? self->file_type : "") : NULL;
 }
 
 static PyObject *get_unparsed_uri(Request *self, void *unused)
@@ -1093,6 +1100,7 @@ static PyGetSetDef attributes[] = {
     {"path_info", (getter)taking_get_path, NULL, NULL, FIELD(path_info)},
     {"unparsed_uri", (getter)taking_get_unparsed_uri, NULL, NULL, NULL},
     {"filename", (getter)get_filename, NULL, NULL, NULL},
+    {"file_type", (getter)get_file_type, NULL, NULL, NULL},
     {"user", (getter)get_user, (setter)set_user, NULL, NULL},
     {"interpreter", (getter)get_interpreter, NULL, NULL, NULL},
     {"local_addr", (getter)get_local_addr, NULL, NULL, NULL},

@@ -25,6 +25,7 @@
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 
 #define REPLICAS_MAX 256
+#define DIRECTIVE "\1" /* what no option's name begins with */
 #define ALL_METHODS APR_INT64_MAX /* without the sign, which mod_authz_core takes away in sections */
 
 void *hdpy_create_dir_conf(apr_pool_t *p, char *dir)
@@ -263,21 +264,36 @@ static int append_option(void *text, const char *name, const char *value)
     return 1;
 }
 
+static void append_directive(apr_array_header_t *lines, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    append_option(lines, name, value);
+    *(const char **)apr_array_push(lines) = "";
+}
+
 const char *hdpy_settings_text(request_rec *r, const hdpy_dir_conf *conf, const char *directory)
 {
     apr_array_header_t *pairs, *lines;
 
-    if (!conf->options)
+    if (!conf->options && !conf->interpreter && conf->replicas == HDPY_UNSET && !conf->auth_module)
         return directory;
     pairs = apr_array_make(r->pool, 8, sizeof(char *));
     lines = apr_array_make(r->pool, 16, sizeof(char *));
     *(const char **)apr_array_push(lines) = directory;
-    apr_table_do(append_option, pairs, conf->options, NULL);
+    if (conf->options)
+        apr_table_do(append_option, pairs, conf->options, NULL);
     for (int i = 0; i < pairs->nelts; i += 2) {
         const char *name = APR_ARRAY_IDX(pairs, i, const char *);
 
         append_option(lines, name, APR_ARRAY_IDX(pairs, i + 1, const char *));
         *(const char **)apr_array_push(lines) = apr_table_get(conf->option_dirs, name);
     }
+    append_directive(lines, DIRECTIVE "PythonInterpreter", conf->interpreter);
+    append_directive(lines, DIRECTIVE "PythonReplicas",
+                     conf->replicas == HDPY_UNSET           ? NULL
+                     : conf->replicas == HDPY_REPLICAS_AUTO ? "auto"
+                                                       : apr_itoa(r->pool, conf->replicas));
+    append_directive(lines, DIRECTIVE "AuthPythonModule", conf->auth_module);
     return apr_array_pstrcat(r->pool, lines, '\n');
 }

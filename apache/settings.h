@@ -41,7 +41,8 @@ const char *hdpy_option(const hdpy_dir_conf *conf, const char *name);
 int hdpy_option_is_on(const hdpy_dir_conf *conf, const char *name, int otherwise);
 
 /* The settings in force as lines: the directory, then name, value and directory of each option in
- * turn.  interpreters/settings.py reads them. */
+ * turn, and of each other directive that is set, with a \1 before its name and without a directory.
+ * interpreters/settings.py reads them. */
 const char *hdpy_settings_text(request_rec *r, const hdpy_dir_conf *conf, const char *directory);
 
 #endif

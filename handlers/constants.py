@@ -31,4 +31,7 @@ PROTOCOL_SERVER_ERROR = 500
 PROTOCOL_NOT_IMPLEMENTED = 501
 PROTOCOL_VERSION_NOT_SUPPORTED = 505
 
-__all__ = [name for name in dir() if name.startswith(("REQ_", "PROTOCOL_"))]
+#: Status code, a str -> the PROTOCOL_ constant for it.
+Status = {str(value): value for name, value in list(globals().items()) if name[:9] == "PROTOCOL_"}
+
+__all__ = [name for name in dir() if name.startswith(("REQ_", "PROTOCOL_", "Status"))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _collections_abc import MutableMapping  # collections.abc costs a new interpreter 2 ms
+from .pblock import Pblock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Headers(MutableMapping[str, str]):
+class Headers(Pblock):
     """Header names and values, as Apache's tables have them.
 
     Reading a repeated header gives its values joined with ", " (RFC 9110 section 5.3); setting one
-    replaces them all, ``add`` appends.  Names and values are str of Latin-1 characters.
+    replaces them all, to None deletes them, ``add`` appends.  Names and values are str of Latin-1
+    characters.
     """
 
     __slots__ = ("_table",)
@@ -35,7 +36,10 @@ class Headers(MutableMapping[str, str]):
             return default
         return fields[0][1] if len(fields) == 1 else self[name]
 
-    def __setitem__(self, name: str, value: str) -> None:
+    def __setitem__(self, name: str, value: str | None) -> None:
+        if value is None:
+            self._table.pop(name.lower(), None)
+            return
         if not (name.isprintable() and value.isprintable()):
             _check(name, value)
         self._table[name.lower()] = [(name, value)]
@@ -54,10 +58,6 @@ class Headers(MutableMapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Headers({self.fields()!r})"
-
-    def has_key(self, name: str) -> bool:
-        """Whether there is such a header, in the words of Python 1.5."""
-        return name in self
 
     def add(self, name: str, value: str) -> None:
         """Append a header without replacing those of the same name (Set-Cookie)."""

@@ -52,6 +52,10 @@ class Request(Protocol):
         """The file that Apache mapped the URL to, absolute.  It need not exist."""
 
     @property
+    def file_type(self) -> str:
+        """Content type that Apache has for that file, by its name; "" for none."""
+
+    @property
     def path_info(self) -> str:
         """What follows the file in the URL's path, %xx decoded; "" or beginning with "/"."""
 
@@ -66,6 +70,11 @@ class Request(Protocol):
     @property
     def options(self) -> Mapping[str, str]:
         """The PythonOption values in force here."""
+
+    @property
+    def directives(self) -> Mapping[str, str]:
+        """The directives in force here besides PythonOption: PythonInterpreter, PythonReplicas and
+        AuthPythonModule, as far as they are set."""
 
     def option_directory(self, name: str) -> str:
         """Directory of the .htaccess or <Directory> that sets an option; "" if neither does."""

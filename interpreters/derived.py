@@ -32,6 +32,10 @@ class Derived:
         return self.settings.options
 
     @property
+    def directives(self) -> Mapping[str, str]:
+        return self.settings.directives
+
+    @property
     def debug(self) -> bool:
         return self.settings.debug
 

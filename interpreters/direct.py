@@ -7,12 +7,12 @@ apache/direct.c.
 from __future__ import annotations
 
 import sys
-from _collections_abc import MutableMapping
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
 
 from ..handlers import stdout
 from ..handlers.errors import ClientGoneError
+from ..handlers.pblock import Pblock
 from .derived import Derived, read_error
 from .settings import parse
 from .stderr import ErrorStream
@@ -47,7 +47,7 @@ def register(
     class Writer(link.Writer, stdout.File):  # type: ignore[name-defined, misc]
         """handlers/stdout.py's in C."""
 
-    class Headers(link.Headers, MutableMapping):  # type: ignore[name-defined, misc, type-arg]
+    class Headers(link.Headers, Pblock):  # type: ignore[name-defined, misc]
         """handlers/headers.py in C."""
 
         __slots__ = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..handlers.constants import REQ_ABORTED, REQ_NOACTION, REQ_PROCEED
+from ..handlers.constants import REQ_ABORTED, REQ_EXIT, REQ_NOACTION, REQ_PROCEED
 from ..handlers.errors import ClientGoneError, RequestError
+from ..handlers.exits import PROG_TRACEBACK, SERVER_RETURN
 from ..handlers.stdout import current as current_stdout
 from .secrets import hide_credentials
 from .urls import NoModuleError
@@ -89,17 +90,17 @@ def _missing(module: ModuleType) -> str:
     return f"{module.__file__} defines no class RequestHandler"
 
 
-def _conclude(request: ServedRequest, result: object) -> None:
-    """Act on what Handle() returned (reference 2.5)."""
+def _conclude(request: ServedRequest, result: object, what: str = "Handle() returned") -> None:
+    """Act on the result of a handler (reference 2.5); *what*: how it was given, for the log."""
     if result == REQ_PROCEED or result == "REQ_PROCEED":
         if request.status >= 300 and request.status != 304 and request.unanswered:
             request.apache_document(request.status, "the handler set the status and sent nothing")
-    elif result in (REQ_ABORTED, "REQ_ABORTED"):
+    elif result in (REQ_ABORTED, "REQ_ABORTED", REQ_EXIT):
         status = request.status if request.status >= 300 else 500
-        _give_up(request, status, f"{request.filename}: Handle() returned REQ_ABORTED")
+        _give_up(request, status, f"{request.filename}: {what} REQ_ABORTED")
     else:
         name = "REQ_NOACTION" if result in (REQ_NOACTION, "REQ_NOACTION") else repr(result)
-        message = f"{request.filename}: Handle() returned {name}, which is no answer to a request"
+        message = f"{request.filename}: {what} {name}, which is no answer to a request"
         request.log(message)
         _give_up(request, 500, message)
 
@@ -113,8 +114,26 @@ def _answer_error(request: ServedRequest, error: BaseException) -> None:
     elif isinstance(error, ClientGoneError):
         if not request.started:
             request.apache_document(400, str(error))
+    elif isinstance(error, SERVER_RETURN):
+        _leave(request, error)
+    elif isinstance(error, PROG_TRACEBACK):
+        _fail(request, error.error())
     else:
         _fail(request, error)
+
+
+def _leave(request: ServedRequest, error: SERVER_RETURN) -> None:
+    """Act on a SERVER_RETURN (reference 2.6)."""
+    try:
+        result, status = error.outcome()
+        if status:
+            request.status = status
+    except (TypeError, ValueError) as fault:
+        message = f"{request.filename}: {fault}"
+        request.log(message)
+        _give_up(request, 500, message)
+    else:
+        _conclude(request, result, "SERVER_RETURN has the result")
 
 
 def _give_up(request: ServedRequest, status: int, reason: str) -> None:

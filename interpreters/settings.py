@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _OFF = frozenset({"", "0", "off", "no", "false"})
 _MAX_KNOWN = 1024
+_DIRECTIVE = "\x01"  # begins the name of a directive, where that of an option stands
 
 
 class Settings:
@@ -21,6 +22,7 @@ class Settings:
     __slots__ = (
         "autoreload",
         "debug",
+        "directives",
         "directory",
         "handler",
         "options",
@@ -37,10 +39,16 @@ class Settings:
         #: canonical directory of the request's file
         self.directory, _, rest = text.partition("\n")
         lines = rest.split("\n") if rest else []
+        names = lines[0::3]
+        values = dict(zip(names, lines[1::3], strict=True))
+        #: directive other than PythonOption -> value
+        self.directives: Mapping[str, str] = {
+            name[1:]: values.pop(name) for name in names if name[0] == _DIRECTIVE
+        }
         #: option -> value, names as the administrator spelled them
-        self.options: Mapping[str, str] = dict(zip(lines[0::3], lines[1::3], strict=True))
+        self.options: Mapping[str, str] = values
         #: option -> directory of the .htaccess or <Directory> that sets it, "" for the server
-        self.set_in: Mapping[str, str] = dict(zip(lines[0::3], lines[2::3], strict=True))
+        self.set_in: Mapping[str, str] = dict(zip(names, lines[2::3], strict=True))
         meaning = {name.lower(): value for name, value in self.options.items()}
         #: file name -> module that serves it, as interpreters/search.py found it
         self.sources: dict[str, Source] = {}
@@ -65,7 +73,7 @@ _known: dict[str, Settings] = {}
 
 def parse(text: str) -> Settings:
     """The settings that the link wrote as *text*: the directory, and then name, value and directory
-    of each option, in lines.
+    of each option and directive, in lines.
 
     The same text gives the same object.
     """

@@ -22,6 +22,7 @@ from .link import (
     ENV_LINK,
     ENV_SETTINGS,
     ENV_STAMP,
+    ENV_TYPE,
     ENV_WATCHED,
     HEADER_DOCUMENT,
     HEADER_REDIRECT,
@@ -109,6 +110,10 @@ class WSGIRequest(Derived):
     @property
     def protocol(self) -> str:
         return self.environ["SERVER_PROTOCOL"]  # type: ignore[no-any-return]
+
+    @property
+    def file_type(self) -> str:
+        return self.environ[ENV_TYPE]  # type: ignore[no-any-return]
 
     @property
     def path_info(self) -> str:
