@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..handlers.auth import AuthHandler
 from ..handlers.constants import REQ_ABORTED, REQ_NOACTION, REQ_PROCEED
+from ..handlers.exits import SERVER_RETURN
 from .secrets import hide_credentials
 
 TYPE_CHECKING = False
@@ -47,7 +48,12 @@ class Authenticator:
                 f"{module.__file__} defines no class AuthHandler that is a subclass of "
                 "httpdapi.AuthHandler"
             )
-        result = handler.for_request(request).Handle()
+        try:
+            result = handler.for_request(request).Handle()
+        except SERVER_RETURN as error:
+            result, status = error.outcome()
+            if status:
+                request.status = status
         if result == REQ_PROCEED or result == "REQ_PROCEED":
             return _OK
         if result in (REQ_NOACTION, "REQ_NOACTION"):
