@@ -281,8 +281,7 @@ def test_exception_in_a_stream_cuts_the_connection(site: Site):
     assert answer.startswith(b"HTTP/1.1 200") and b"begun" in answer
     assert not answer.endswith(b"0\r\n\r\n")  # no last chunk: not complete
     assert b"half way" not in answer and b"500" not in answer
-    site.server.settle()
-    assert sum("page.py: RuntimeError" in line for line in site.log.since_check()) == 1
+    assert site.logged().count("page.py: RuntimeError") == 1
 
 
 def test_exception_after_part_of_a_declared_length(site: Site):

@@ -772,7 +772,7 @@ def test_exceptions(cgi: Site):
     answer = run(cgi, "print('so far')\ndef inner():\n    raise ValueError('wrong')\ninner()")
     assert answer.status == 500 and "so far" not in answer.text and "wrong" not in answer.text
     assert answer.headers["Content-Type"].startswith("text/html")
-    lines = "\n".join(cgi.log.since_check())
+    lines = cgi.logged()
     assert f'File "{cgi.path}/page.py", line 5, in <module>' in lines
     assert "line 4, in inner" in lines and "handlers/cgi.py" not in lines
 

@@ -65,8 +65,7 @@ def test_off_below(broken: Site):
 
 def test_log_has_the_whole_traceback(broken: Site):
     broken.get("page.py")
-    broken.server.settle()
-    lines = "\n".join(broken.log.since_check())
+    lines = broken.logged()
     for text in ("page.py: ValueError: <script>", "in Content", "return inner()", "in inner"):
         assert text in lines
 

@@ -525,8 +525,7 @@ def test_exception(site: Site):
     site.log.expect("hello]")
     answer = site.get("hello/fail")
     assert answer.status == 500 and "ZeroDivision" not in answer.text
-    site.server.settle()
-    log = "\n".join(site.log.since_check())
+    log = site.logged()
     assert "ZPublisher" not in log  # the traceback begins at the user's code
 
 

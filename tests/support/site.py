@@ -186,6 +186,11 @@ class Site:
             {"Content-Type": "application/x-www-form-urlencoded"},
         )
 
+    def logged(self) -> str:
+        """The error log since the last check, with everything that was written so far."""
+        self.server.settle()
+        return "\n".join(self.log.since_check())
+
     def text(self, path: str = "") -> str:
         """Body of a page that has to be there."""
         answer = self.get(path)
