@@ -15,12 +15,13 @@ class Page(httpdapi.RequestHandler):
         return ""
 
     def Content(self):
+        body = self.body()
         title = escape(self.title)
         home = "" if self.req.uri.endswith("/index.py") or self.req.uri == "/" else HOME
         return (
             f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>{title}</title>"
             '<meta name=viewport content="width=device-width">'
-            f'<link rel=stylesheet href="/style.css"><h1>{title}</h1>{self.body()}{home}'
+            f'<link rel=stylesheet href="/style.css"><h1>{title}</h1>{body}{home}'
         )
 
 
