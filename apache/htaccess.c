@@ -5,7 +5,7 @@
  * Here one stat() tells that a file is as it was read.  What Apache makes of the text is as ever.
  *
  * A file is kept once it has not changed for a while, since two changes within one tick of the file
- * system's clock look the same; and not from network file systems, where stat() may be out of date
+ * system's clock look the same; and only from local file systems: on others stat() may be out of date
  * while open() is not.
  */
 #include "htaccess.h"
@@ -20,8 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
+
+#include "filesystem.h"
 
 #define KEPT_MAX 1024      /* files */
 #define SIZE_MAX_KEPT 8192 /* bytes of one */
@@ -63,28 +64,6 @@ static int is_unchanged(const struct stat *a, const struct stat *b)
         && is_same_time(a->st_mtim, b->st_mtim) && is_same_time(a->st_ctim, b->st_ctim);
 }
 
-/* Whether the file system's stat() is as good as its open(). */
-static int is_local(int fd)
-{
-    struct statfs system;
-
-    if (fstatfs(fd, &system) != 0)
-        return 0;
-    switch ((unsigned long)system.f_type) {
-    case 0x6969:     /* NFS */
-    case 0x517b:     /* SMB */
-    case 0xff534d42: /* CIFS */
-    case 0xfe534d42: /* SMB2 */
-    case 0x65735546: /* FUSE */
-    case 0x01021997: /* 9p */
-    case 0x5346414f: /* AFS */
-    case 0x00c36400: /* Ceph */
-        return 0;
-    default:
-        return 1;
-    }
-}
-
 static int is_settled(const struct stat *status, apr_time_t now)
 {
     time_t latest = apr_time_sec(now) - SETTLED_S;
@@ -102,7 +81,7 @@ static kept *read_file(const char *path, apr_time_t now)
     if (fd < 0)
         return NULL;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= SIZE_MAX_KEPT
-        && is_settled(&status, now) && is_local(fd)) {
+        && is_settled(&status, now) && hdpy_is_local(fd)) {
         file = malloc(sizeof(*file) + (size_t)status.st_size);
         if (file) {
             file->status = status;

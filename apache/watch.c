@@ -2,9 +2,10 @@
  *
  * A handler is loaded again when a module that it imports changes.  os.stat() for each of them in
  * each request would take and give up the GIL as often: with ten helpers and eight connections,
- * nearly half of the requests were lost.  So Python names the files once, in a response header, and
- * gets with each request one word for how they all look, which it compares with the last that it
- * has verified itself.
+ * nearly half of the requests were lost, and ten stat() without the GIL are still a fifth.  So Python
+ * names the files once, and gets with each request one word, which it compares with the last that it
+ * has verified itself: the word changes whenever a file may have.  The kernel tells what happens in
+ * the directories of the files; a file that it cannot tell of is looked at each time.
  */
 #include "watch.h"
 
@@ -13,16 +14,35 @@
 #include "apr_strings.h"
 #include "apr_thread_rwlock.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "notify.h"
+
+typedef struct {
+    char *path;        /* absolute */
+    size_t folder;     /* its directory, in watched.folders */
+    atomic_int is_odd; /* some changes of it are no events in its directory */
+} watched_file;
+
+typedef struct {
+    hdpy_directory *directory; /* NULL: the kernel does not tell */
+    _Atomic uint64_t changed;  /* as it was when its odd files were found */
+    atomic_int has_odd;
+} watched_folder;
+
 /* One handler's files.  On the heap, since they are replaced as long as the process lives. */
 typedef struct {
     unsigned long number; /* Python's, to tell its lists apart */
-    size_t count;
-    char **paths; /* absolute */
+    size_t file_count;
+    watched_file *files;
+    size_t folder_count;
+    watched_folder *folders;
 } watched;
 
 /* key -> watched.  Keys are as many as there are modules that answer; they and the hash live in the child's
@@ -33,19 +53,26 @@ static apr_thread_rwlock_t *lock;
 
 void hdpy_watch_init(apr_pool_t *p)
 {
+    hdpy_notify_init(p);
     apr_pool_create(&table_pool, p);
     table = apr_hash_make(table_pool);
     if (apr_thread_rwlock_create(&lock, table_pool) != APR_SUCCESS)
         table = NULL; /* then nothing is watched, and Python looks itself */
 }
 
-static void free_watched(watched *files)
+static void free_watched(watched *list)
 {
-    for (size_t i = 0; i < files->count; i++)
-        free(files->paths[i]);
-    free(files->paths);
-    free(files);
+    for (size_t i = 0; i < list->file_count; i++)
+        free(list->files[i].path);
+    for (size_t i = 0; i < list->folder_count; i++)
+        if (list->folders[i].directory)
+            hdpy_notify_release(list->folders[i].directory);
+    free(list->files);
+    free(list->folders);
+    free(list);
 }
+
+/* ---- Python's list --------------------------------------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -74,47 +101,107 @@ static char *decode(const char *digits, size_t length)
 
 static watched *parse(const char *text)
 {
-    watched *files = calloc(1, sizeof(*files));
+    watched *list = calloc(1, sizeof(*list));
     size_t room = 1;
     char *end;
 
-    if (!files)
+    if (!list)
         return NULL;
     for (const char *c = text; *c; c++)
         room += *c == ' ';
-    files->number = strtoul(text, &end, 10);
-    files->paths = calloc(room, sizeof(char *));
-    while (files->paths && *end == ' ') {
+    list->number = strtoul(text, &end, 10);
+    list->files = calloc(room, sizeof(*list->files));
+    list->folders = calloc(room, sizeof(*list->folders));
+    while (list->files && list->folders && *end == ' ') {
         const char *word = end + 1;
         size_t length = strcspn(word, " ");
         char *path = decode(word, length);
 
         if (!path)
             break;
-        files->paths[files->count++] = path;
+        list->files[list->file_count++].path = path;
         end += 1 + length;
     }
-    if (!files->paths || *end) {
-        free_watched(files);
+    if (!list->files || !list->folders || *end) {
+        free_watched(list);
         return NULL;
     }
-    return files;
+    return list;
 }
 
-void hdpy_watch_set(const char *key, const char *text)
+/* ---- directories ----------------------------------------------------------------------------- */
+
+/* Bytes of the path of the directory that a file is in. */
+static size_t directory_length(const char *path)
 {
-    watched *files = table ? parse(text) : NULL;
-    watched *old;
+    const char *slash = strrchr(path, '/');
 
-    if (!files)
-        return;
-    apr_thread_rwlock_wrlock(lock);
-    old = apr_hash_get(table, key, APR_HASH_KEY_STRING);
-    apr_hash_set(table, old ? key : apr_pstrdup(table_pool, key), APR_HASH_KEY_STRING, files);
-    apr_thread_rwlock_unlock(lock);
-    if (old)
-        free_watched(old);
+    return slash && slash != path ? (size_t)(slash - path) : 1;
 }
+
+static int are_together(const char *path, const char *other)
+{
+    size_t length = directory_length(path);
+
+    return length == directory_length(other) && !strncmp(path, other, length);
+}
+
+/* Have the kernel tell of the files' directories; under the lock. */
+static void watch_folders(watched *list)
+{
+    for (size_t i = 0; i < list->file_count; i++) {
+        watched_file *file = &list->files[i];
+        size_t first = 0;
+        char *path;
+
+        while (!are_together(list->files[first].path, file->path))
+            first++;
+        if (first < i) {
+            file->folder = list->files[first].folder;
+            continue;
+        }
+        path = strndup(file->path, directory_length(file->path));
+        file->folder = list->folder_count++;
+        list->folders[file->folder].directory = path ? hdpy_notify_take(path) : NULL;
+        free(path);
+    }
+}
+
+/* Whether something may change a file without an event in its directory: through a symbolic link,
+ * through another of its names, through the place that it is mounted from. */
+static int is_odd(const char *path)
+{
+    struct statx file, directory;
+    char *parent;
+    int failed;
+
+    if (!hdpy_notify_knows(path))
+        return 1;
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_MNT_ID, &file) != 0)
+        return errno != ENOENT; /* should it come to be, that is an event */
+    if (!S_ISREG(file.stx_mode) || file.stx_nlink != 1)
+        return 1;
+    parent = strndup(path, directory_length(path));
+    failed = !parent || statx(AT_FDCWD, parent, 0, STATX_MNT_ID, &directory) != 0;
+    free(parent);
+    return failed || !(file.stx_mask & directory.stx_mask & STATX_MNT_ID)
+        || file.stx_mnt_id != directory.stx_mnt_id;
+}
+
+static void find_odd(watched *list, size_t folder)
+{
+    int has_odd = 0;
+
+    for (size_t i = 0; i < list->file_count; i++) {
+        watched_file *file = &list->files[i];
+
+        if (file->folder == folder)
+            has_odd |= file->is_odd = is_odd(file->path);
+    }
+    list->folders[folder].has_odd = has_odd;
+}
+
+/* ---- the word -------------------------------------------------------------------------------- */
 
 /* Multiplicative hashing with the golden ratio's bits: every bit of the value reaches the high half
  * of the product, and from there the low one. */
@@ -124,31 +211,72 @@ static uint64_t fold(uint64_t hash, uint64_t value)
     return hash ^ hash >> 32;
 }
 
+static uint64_t fold_file(uint64_t hash, const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0)
+        return fold(hash, 0);
+    hash = fold(hash, (uint64_t)status.st_mtim.tv_sec);
+    hash = fold(hash, (uint64_t)status.st_mtim.tv_nsec);
+    hash = fold(hash, (uint64_t)status.st_size);
+    return fold(hash, (uint64_t)status.st_ino);
+}
+
+static uint64_t fold_folder(uint64_t hash, watched *list, size_t number)
+{
+    watched_folder *folder = &list->folders[number];
+    uint64_t changed = 0;
+    int is_told = folder->directory && hdpy_notify_look(folder->directory, &changed);
+
+    if (is_told && folder->changed != changed) {
+        find_odd(list, number);
+        folder->changed = changed;
+    }
+    hash = fold(hash, changed);
+    if (is_told && !folder->has_odd)
+        return hash;
+    for (size_t i = 0; i < list->file_count; i++) {
+        const watched_file *file = &list->files[i];
+
+        if (file->folder == number && (!is_told || file->is_odd))
+            hash = fold_file(hash, file->path);
+    }
+    return hash;
+}
+
+void hdpy_watch_set(const char *key, const char *text)
+{
+    watched *list = table ? parse(text) : NULL;
+    watched *old;
+
+    if (!list)
+        return;
+    apr_thread_rwlock_wrlock(lock);
+    watch_folders(list);
+    old = apr_hash_get(table, key, APR_HASH_KEY_STRING);
+    apr_hash_set(table, old ? key : apr_pstrdup(table_pool, key), APR_HASH_KEY_STRING, list);
+    if (old)
+        free_watched(old);
+    apr_thread_rwlock_unlock(lock);
+}
+
 const char *hdpy_watch_look(apr_pool_t *p, const char *key)
 {
     uint64_t hash = 1;
     unsigned long number = 0;
-    const watched *files;
+    watched *list;
 
     if (!table)
         return "";
     apr_thread_rwlock_rdlock(lock);
-    files = apr_hash_get(table, key, APR_HASH_KEY_STRING);
-    if (files) {
-        number = files->number;
-        for (size_t i = 0; i < files->count; i++) {
-            struct stat status;
-
-            if (stat(files->paths[i], &status) != 0) {
-                hash = fold(hash, 0);
-                continue;
-            }
-            hash = fold(hash, (uint64_t)status.st_mtim.tv_sec);
-            hash = fold(hash, (uint64_t)status.st_mtim.tv_nsec);
-            hash = fold(hash, (uint64_t)status.st_size);
-            hash = fold(hash, (uint64_t)status.st_ino);
-        }
+    list = apr_hash_get(table, key, APR_HASH_KEY_STRING);
+    if (list) {
+        number = list->number;
+        hdpy_notify_catch_up();
+        for (size_t i = 0; i < list->folder_count; i++)
+            hash = fold_folder(hash, list, i);
     }
     apr_thread_rwlock_unlock(lock);
-    return files ? apr_psprintf(p, "%lu %" APR_UINT64_T_HEX_FMT, number, hash) : "";
+    return list ? apr_psprintf(p, "%lu %" APR_UINT64_T_HEX_FMT, number, hash) : "";
 }

@@ -11,8 +11,8 @@ void hdpy_watch_init(apr_pool_t *p);
  * They replace those of before. */
 void hdpy_watch_set(const char *key, const char *text);
 
-/* How the files watched for `key` look now: "number hash", or "" if none are.  The hash is over the
- * mtime, size and inode of all of them; that it is the same as before says that none has changed. */
+/* How the files watched for `key` are now: "number hash", or "" if none are.  That it is the same as
+ * before says that none has changed. */
 const char *hdpy_watch_look(apr_pool_t *p, const char *key);
 
 #endif

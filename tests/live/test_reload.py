@@ -87,44 +87,6 @@ def test_from_import_of_a_helper(site: Site):
     assert site.text("page.py") == "two"
 
 
-def test_helpers_that_the_link_watches(site: Site):
-    """After a few requests the link looks at the helpers; what it sees counts as much."""
-    site.write("pkg/__init__.py", "")
-    site.write("pkg/part.py", "WORD = 'one'\n")
-    site.write("helper é.py", "WORD = 'one'\n")
-    imports = "from pkg.part import WORD\nhelper = __import__('helper é')"
-    site.write("other.py", "WORD = 'one'\n")
-    seen = (
-        "    def Header(self):\n        super().Header()\n"
-        "        self.rq.srvhdrs['Seen'] = ' '.join(self.rq.srvhdrs)\n"
-    )
-    site.handler("page.py", "WORD + other.WORD", f"import other\n{imports}\n{STAMP}", seen)
-    site.handler("stamp.py", "str(STAMP)", f"import other\n{STAMP}", seen)
-
-    def settled(page: str) -> str:
-        answers = [site.get(page) for _ in range(5)]
-        for answer in answers:
-            assert "Httpdapy" not in str(answer.headers) + answer.headers["Seen"]
-        assert len({answer.text for answer in answers}) == 1
-        return answers[0].text
-
-    assert settled("page.py") == "oneone"
-    stamp = settled("stamp.py")
-    site.write("pkg/part.py", "WORD = 'two'\n")
-    assert settled("page.py") == "twoone"
-    site.write("other.py", "WORD = 'two'\n")
-    assert settled("page.py") == "twotwo"
-    assert settled("stamp.py") != stamp
-    helper = site.path / "other.py"
-    helper.rename(site.path / "gone")
-    site.log.expect("page.py")
-    assert site.get("page.py").status == 500
-    (site.path / "gone").rename(helper)
-    assert settled("page.py") == "twotwo"
-    site.handler("page.py", "'alone'", more=seen)
-    assert settled("page.py") == "alone"
-
-
 def test_two_handlers_share_a_helper(site: Site):
     site.write("helper.py", "WORD = 'one'\n")
     for name in ("a.py", "b.py"):
