@@ -519,6 +519,11 @@ static int put_headers(Request *self, Py_ssize_t length)
     Py_ssize_t count = headers && !self->has_put_headers ? headers->count : 0;
     const char **lines = count ? apr_palloc(r->pool, 2 * (size_t)count * sizeof(*lines)) : NULL;
 
+    if (self->status < HTTP_OK) {
+        PyErr_Format(PyExc_ValueError, "the status %d announces an answer and is not that of one: "
+                                       "set one from 200 on", self->status);
+        return -1;
+    }
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *name = headers->fields[i].name, *value = headers->fields[i].value;
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .base import RequestHandler
 from .constants import REQ_PROCEED
+from .nsapi import AuthParameterBlock, Lazy
 
 
 class AuthHandler(RequestHandler):
@@ -14,6 +15,9 @@ class AuthHandler(RequestHandler):
     after see as authenticated: that of the Basic credentials, unless ``Handle`` sets another.
     Headers set in ``self.rq.srvhdrs`` go with the answer, whatever it will be.
     """
+
+    _pb = AuthParameterBlock
+    pb: AuthParameterBlock = Lazy(_pb)  # type: ignore[assignment]
 
     def Handle(self) -> object:
         """Return REQ_PROCEED to let the request pass; REQ_NOACTION to have the client asked for

@@ -31,14 +31,15 @@ class RequestHandler:
     req: Request
 
     # Made when first asked for, unless the constructor was given them.
+    _pb = ParameterBlock
     pb: ParameterBlock = Lazy(ParameterBlock)  # type: ignore[assignment]
     sn: Session = Lazy(Session)  # type: ignore[assignment]
+    rq: NSAPIRequest = Lazy(NSAPIRequest)  # type: ignore[assignment]
 
     #: Where ``print`` went before hook_stdout(), once that was called.
     save_stdout: Any
     _writer: stdout.File | None = None
     _before: stdout.Stream | None = None
-    rq: NSAPIRequest = Lazy(NSAPIRequest)  # type: ignore[assignment]
 
     @classmethod
     def for_request(cls, req: Request) -> RequestHandler:
@@ -50,7 +51,7 @@ class RequestHandler:
         if cls.__init__ is RequestHandler.__init__:
             handler = cls.__new__(cls)
         else:
-            handler = cls(ParameterBlock(req), Session(req), NSAPIRequest(req))
+            handler = cls(cls._pb(req), Session(req), NSAPIRequest(req))
         handler.req = req
         return handler
 

@@ -5,6 +5,13 @@ class ClientGoneError(OSError):
     """The client closed its connection before the whole request or answer was through."""
 
 
+class NoCredentialsError(KeyError, ValueError):
+    """A handler takes for granted that the request brings Basic credentials, which it does not.
+
+    An AuthHandler that lets it pass asks the client for them.
+    """
+
+
 class RequestError(Exception):
     """The request cannot be answered as it is; *status* is what the client gets.
 

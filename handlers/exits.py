@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
-from .constants import REQ_ABORTED
+from .constants import REQ_ABORTED, REQ_EXIT, REQ_NOACTION, REQ_PROCEED
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+_NAMES: dict[object, str] = {
+    REQ_PROCEED: "REQ_PROCEED",
+    "REQ_PROCEED": "REQ_PROCEED",
+    REQ_ABORTED: "REQ_ABORTED",
+    "REQ_ABORTED": "REQ_ABORTED",
+    REQ_EXIT: "REQ_ABORTED",
+    REQ_NOACTION: "REQ_NOACTION",
+    "REQ_NOACTION": "REQ_NOACTION",
+}
+
+
+def result_name(result: object) -> str:
+    """``REQ_PROCEED``, ``REQ_ABORTED`` or ``REQ_NOACTION``, whether *result* is the value or the
+    name; "" for what is no result.  REQ_EXIT aborts.
+
+    False is no result: it equals REQ_PROCEED, and who returns it from a check means the opposite.
+    """
+    if isinstance(result, bool) or not isinstance(result, (int, str)):
+        return ""
+    return _NAMES.get(result, "")
+
+
+def excerpt(value: object) -> str:
+    """*value* for a line of the log: cut to a hundred characters, and whatever its repr() does."""
+    from reprlib import Repr
+
+    limits = Repr()
+    limits.maxstring = limits.maxother = limits.maxlong = 100
+    return limits.repr(value)
 
 
 class SERVER_RETURN(BaseException):  # noqa: N801 - a name of 1999
@@ -17,18 +43,25 @@ class SERVER_RETURN(BaseException):  # noqa: N801 - a name of 1999
     Exception`` lets it pass, as it did when it was a string.
     """
 
-    def outcome(self) -> tuple[Any, Any]:
-        """Result and status, a false one for no change.  Raises TypeError for what is neither."""
+    def outcome(self) -> tuple[str, int]:
+        """The result's name, as result_name() has it, and the status, 0 for no change.
+
+        Raises TypeError for what is neither.
+        """
         args = self.args
         if len(args) == 1 and isinstance(args[0], tuple):
             args = args[0]
-        if len(args) == 2:
-            return args[0], args[1]
-        if len(args) != 1:
-            raise TypeError(f"SERVER_RETURN takes a result and a status, not {self.args!r}")
-        if isinstance(args[0], int) and args[0] >= 300 and args[0] != REQ_ABORTED:
-            return REQ_ABORTED, args[0]
-        return args[0], None
+        if len(args) == 1:
+            bare = args[0]
+            is_status = isinstance(bare, int) and bare >= 300 and bare != REQ_ABORTED
+            args = (REQ_ABORTED, bare) if is_status else (bare, None)
+        name = result_name(args[0]) if len(args) == 2 else ""
+        if not name or not (args[1] is None or isinstance(args[1], int)):
+            raise TypeError(
+                "SERVER_RETURN takes a result and a status, as in "
+                f"SERVER_RETURN(REQ_ABORTED, PROTOCOL_NOT_FOUND), not {excerpt(self.args)}"
+            )
+        return name, args[1] or 0
 
 
 class PROG_TRACEBACK(Exception):  # noqa: N801, N818 - a name of 1999

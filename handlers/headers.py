@@ -40,8 +40,7 @@ class Headers(Pblock):
         if value is None:
             self._table.pop(name.lower(), None)
             return
-        if not (name.isprintable() and value.isprintable()):
-            _check(name, value)
+        _check(name, value)
         self._table[name.lower()] = [(name, value)]
 
     def __delitem__(self, name: str) -> None:
@@ -70,7 +69,10 @@ class Headers(Pblock):
 
 
 def _check(*texts: str) -> None:
-    """ValueError where a line break or NUL would make another message of a header."""
+    """TypeError for what is no str, ValueError where a line break or NUL would make another message
+    of a header."""
     for text in texts:
-        if "\n" in text or "\r" in text or "\0" in text:
+        if not isinstance(text, str):
+            raise TypeError(f"header {texts[0]!r}: names and values are str, not {text!r}")
+        if not text.isprintable() and ("\n" in text or "\r" in text or "\0" in text):
             raise ValueError(f"header {texts[0]!r}: a line break or NUL in {text!r}")

@@ -5,9 +5,12 @@ They are views of one request; nothing is computed before it is asked for.
 
 from __future__ import annotations
 
+from _collections_abc import Mapping  # collections.abc costs a new interpreter 2 ms
+
 from .constants import REQ_PROCEED
 from .content import text_type
 from .credentials import basic
+from .errors import NoCredentialsError
 from .pblock import Block, table_of
 
 TYPE_CHECKING = False
@@ -38,6 +41,26 @@ class Lazy:
         return value
 
 
+class _RequestBlock(Block):
+    """A block with the credentials of its request, which are looked for when they are asked for."""
+
+    req: Request
+    #: Names of the user, the password, the way of authentication, and again of user and password.
+    _credentials: tuple[str, ...] = ("auth-user", "auth-password", "auth-type")
+
+    def _missing(self, name: str) -> KeyError:
+        if name.lower() in self._credentials:
+            return NoCredentialsError(f"{name}: the request brings no Basic credentials")
+        return super()._missing(name)
+
+    def _rest(self) -> Fields:
+        found = basic(self.req)
+        if found is not None:
+            user, password = self.req.user or found[0], found[1]
+            values = (user, password, "basic", user, password)
+            yield from zip(self._credentials, values, strict=False)
+
+
 # ---- pb -----------------------------------------------------------------------------------------
 
 
@@ -53,10 +76,11 @@ def _settings(req: Request) -> dict[str, tuple[str, str]]:
     return table_of([*_FIXED, *req.directives.items(), *req.options.items()])
 
 
-class ParameterBlock(Block):
+class ParameterBlock(_RequestBlock):
     """pb: the directives and options in force, and what NSAPI puts beside them: ``fn``, ``method``,
     ``server-software``, ``type``, which is the content type Apache has for the file, "" for none,
-    and with Basic credentials ``auth-user``, ``auth-password`` and ``auth-type``.
+    and with Basic credentials ``auth-user``, ``auth-password`` and ``auth-type``.  An option wins
+    over all of these.
 
     What is set here is set for this request.
     """
@@ -68,15 +92,18 @@ class ParameterBlock(Block):
 
     def _rest(self) -> Fields:
         yield "type", self.req.file_type
-        yield from _basic(self.req)
+        yield from super()._rest()
 
 
-def _basic(req: Request) -> Fields:
-    user, password = basic(req) or ("", "")
-    if user:
-        yield "auth-user", req.user or user
-        yield "auth-password", password
-        yield "auth-type", "basic"
+class AuthParameterBlock(ParameterBlock):
+    """The pb of an AuthHandler: also ``userdb``, the value of AuthPythonModule, and with Basic
+    credentials ``user`` and ``pw``."""
+
+    _credentials = (*ParameterBlock._credentials, "user", "pw")
+
+    def _rest(self) -> Fields:
+        yield "userdb", self.req.directives.get("AuthPythonModule", "")
+        yield from super()._rest()
 
 
 # ---- sn -----------------------------------------------------------------------------------------
@@ -96,14 +123,9 @@ class Session:
         str goes in the charset of the header Content-Type, UTF-8 if it names none.
         Raises ClientGoneError, an OSError, when the client is gone.
         """
-        req = self.req
         if isinstance(data, str):
-            declared = req.content_type
-            content_type, codec = text_type(declared)
-            if declared and not req.started:
-                req.content_type = content_type
-            data = data.encode(codec)
-        req.write(data)
+            data = data.encode(_declare_charset(self.req))
+        self.req.write(data)
 
     def net_read(self, size: int) -> bytes:
         """*size* bytes of the request's body, fewer only at its end.  Raises as Request.read()."""
@@ -118,9 +140,10 @@ class Session:
             raise ValueError(f"form_data: a number of bytes, 1 or more, not {size!r}")
         return self.req.read(size).decode("latin-1")
 
-    def client(self) -> dict[str, str | None]:
-        """``ip``, the client's address, and ``dns``, its name as session_dns() gives it."""
-        return {"ip": self.req.remote_addr, "dns": self.session_dns()}
+    def client(self) -> Mapping[str, str | None]:
+        """``ip``, the client's address, and ``dns``, its name as session_dns() gives it, which is
+        asked for when it is looked at."""
+        return Client(self)
 
     def session_dns(self) -> str | None:
         """The client's name, or None if it has none that leads back to its address.
@@ -128,6 +151,38 @@ class Session:
         Asks the name server, and waits for it, once per request.
         """
         return self._dns
+
+
+class Client(Mapping[str, "str | None"]):
+    """sn.client()."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __getitem__(self, name: str) -> str | None:
+        if name == "ip":
+            return self._session.req.remote_addr
+        if name == "dns":
+            return self._session.session_dns()
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("ip", "dns"))
+
+    def __len__(self) -> int:
+        return 2
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+def _declare_charset(req: Request) -> str:
+    """Have the header Content-Type, where it is set, name the charset of text; give the charset."""
+    declared = req.content_type
+    content_type, codec = text_type(declared)
+    if declared and not req.started:
+        req.content_type = content_type
+    return codec
 
 
 def _name_of(address: str) -> str | None:
@@ -165,17 +220,17 @@ def _headers(req: Request) -> Block:
     return Block((name.lower(), value) for name, value in req.headers_in.items())
 
 
-class Variables(Block):
+class Variables(_RequestBlock):
     """rq.vars: what Apache has found out about the request; what it has not is not there."""
 
     def __init__(self, req: Request) -> None:
         found = (("path", req.filename), ("path-info", req.path_info), ("auth-user", req.user))
         super().__init__([(name, value) for name, value in found if value])
-        self._req = req
+        self.req = req
 
     def _rest(self) -> Fields:
-        req = self._req
-        yield from _basic(req)
+        yield from super()._rest()
+        req = self.req
         if req.path_info:
             yield "path-translated", req.environment["DOCUMENT_ROOT"] + req.path_info
 
@@ -219,16 +274,24 @@ class NSAPIRequest:
         self.req.status = status
 
     def start_response(self, sn: Session | None = None) -> int:
-        """Begin the answer with its status and headers, if it has not begun."""
-        self.req.write(b"")
+        """Begin the answer with its status and headers, if it has not begun.
+
+        Text without a charset is declared as UTF-8, which is what net_write() makes of str.
+        """
+        req = self.req
+        if not req.started:
+            _declare_charset(req)
+            req.write(b"")
         return REQ_PROCEED
 
     def log_err(self, function: str, message: str, sn: Session | None = None) -> None:
-        """Write to the server's error log what *function* reports of this request."""
+        """Write to the server's error log, in one line, what *function* reports of this request."""
         req = self.req
-        req.log(
+        text = (
             f"for host {req.remote_addr} trying to {_clf_request(req)}, "
             f"{function} reports: {message}"
         )
+        # what a client has sent, and is reported, is not to make a line of its own
+        req.log(" ".join(text.replace("\0", " ").splitlines()))
 
     log_error = log_err

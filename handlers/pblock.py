@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from _collections_abc import MutableMapping  # collections.abc costs a new interpreter 2 ms
 
+from .errors import NoCredentialsError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,10 +20,12 @@ class Pblock(MutableMapping[str, str]):
 
     def findval(self, name: str) -> str:
         """The value of *name*.  Raises ValueError if there is none."""
-        value = self.get(name)
-        if value is None:
-            raise ValueError(f"no such parameter: {name!r}")
-        return value
+        try:
+            return self[name]
+        except NoCredentialsError:
+            raise
+        except KeyError:
+            raise ValueError(f"no such parameter: {name!r}") from None
 
     def nvinsert(self, name: str, value: str) -> None:
         """Set *name* to *value*."""
@@ -57,6 +61,10 @@ class Block(Pblock):
         lack."""
         return ()
 
+    def _missing(self, name: str) -> KeyError:
+        """The error for *name*, which it lacks."""
+        return KeyError(name)
+
     def _whole(self) -> dict[str, tuple[str, str]]:
         table = self._table
         if not self._is_whole:
@@ -66,23 +74,23 @@ class Block(Pblock):
         return table
 
     def __getitem__(self, name: str) -> str:
-        key = name.lower()
+        key = _key(name)
         field = self._table.get(key) or self._whole().get(key)
         if field is None:
-            raise KeyError(name)
+            raise self._missing(name)
         return field[1]
 
     def __setitem__(self, name: str, value: str | None) -> None:
+        if not isinstance(name, str) or not (value is None or isinstance(value, str)):
+            raise TypeError(f"parameter {name!r}: names and values are str, not {value!r}")
         table, key = self._whole(), name.lower()
         if value is None:
             table.pop(key, None)
-        elif isinstance(value, str):
-            table[key] = (table[key][0] if key in table else name, value)
         else:
-            raise TypeError(f"parameter {name!r}: values are str, not {value!r}")
+            table[key] = (table[key][0] if key in table else name, value)
 
     def __delitem__(self, name: str) -> None:
-        if self._whole().pop(name.lower(), None) is None:
+        if self._whole().pop(_key(name), None) is None:
             raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -98,6 +106,12 @@ class Block(Pblock):
 def table_of(fields: Fields) -> dict[str, tuple[str, str]]:
     """Name in small letters -> field."""
     return {name.lower(): (name, value) for name, value in fields}
+
+
+def _key(name: object) -> str:
+    if not isinstance(name, str):
+        raise KeyError(name)
+    return name.lower()
 
 
 def _escaped(value: str) -> str:

@@ -19,8 +19,8 @@ class Request(Protocol):
     the facts meanwhile.  After the request's end every use raises RuntimeError.
     """
 
-    #: Status of the answer, 100 to 999; may be set until the answer begins.
-    #: Raises TypeError or ValueError for what is no status.
+    #: Status of the answer, 100 to 999; may be set until the answer begins, which it cannot do with
+    #: one below 200.  Raises TypeError or ValueError for what is no status.
     status: int
     #: The header Content-Type of the answer, "" when it is not set.
     content_type: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..handlers.auth import AuthHandler
-from ..handlers.constants import REQ_ABORTED, REQ_NOACTION, REQ_PROCEED
-from ..handlers.exits import SERVER_RETURN
+from ..handlers.errors import NoCredentialsError
+from ..handlers.exits import SERVER_RETURN, excerpt, result_name
 from .secrets import hide_credentials
+from .urls import NoModuleError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,25 +51,32 @@ class Authenticator:
             )
         try:
             result = handler.for_request(request).Handle()
+        except NoCredentialsError:
+            return 401
         except SERVER_RETURN as error:
             result, status = error.outcome()
             if status:
                 request.status = status
-        if result == REQ_PROCEED or result == "REQ_PROCEED":
+                if status >= 300 and result == "REQ_PROCEED":  # what says both denies
+                    result = "REQ_ABORTED"
+        said = result_name(result)
+        if said == "REQ_PROCEED":
             return _OK
-        if result in (REQ_NOACTION, "REQ_NOACTION"):
+        if said == "REQ_NOACTION":
             return 401
-        if result not in (REQ_ABORTED, "REQ_ABORTED"):
-            request.log(
-                f"AuthPythonModule {name}: Handle() returned {result!r}, which is no answer"
-            )
-            return 500
-        return request.status if request.status >= 300 else 500
+        if said == "REQ_ABORTED":
+            return request.status if request.status >= 300 else 500
+        request.log(
+            f"AuthPythonModule {name}: Handle() returned {excerpt(result)}, which is no answer"
+        )
+        return 500
 
     def _module(self, request: ServedRequest, name: str) -> ModuleType:
         settings, modules, search = request.settings, self._modules, self._search
         always = name.endswith(_DEBUG) and name != _DEBUG
-        source = search.named(name.removesuffix(_DEBUG) if always else name, settings)
+        if always:
+            name = name.removesuffix(_DEBUG)
+        source = search.named(name, settings)
         search.prepare(settings)
         module = None
         if not always:
@@ -81,4 +89,11 @@ class Authenticator:
                 request.watch(files)
             return module
         search.prepare_to_load(source, settings)
-        return modules.load(source, settings.directory, always=always)
+        try:
+            return modules.load(source, settings.directory, always=always)
+        except NoModuleError:
+            search.forget_named(name, settings)  # it may have moved
+            found = search.named(name, settings)
+            if found == source:
+                raise
+            return modules.load(found, settings.directory, always=always)

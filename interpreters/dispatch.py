@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..handlers.constants import REQ_ABORTED, REQ_EXIT, REQ_NOACTION, REQ_PROCEED
 from ..handlers.errors import ClientGoneError, RequestError
-from ..handlers.exits import PROG_TRACEBACK, SERVER_RETURN
+from ..handlers.exits import PROG_TRACEBACK, SERVER_RETURN, excerpt, result_name
 from ..handlers.stdout import current as current_stdout
 from .secrets import hide_credentials
 from .urls import NoModuleError
@@ -92,15 +91,16 @@ def _missing(module: ModuleType) -> str:
 
 def _conclude(request: ServedRequest, result: object, what: str = "Handle() returned") -> None:
     """Act on the result of a handler (reference 2.5); *what*: how it was given, for the log."""
-    if result == REQ_PROCEED or result == "REQ_PROCEED":
+    name = result_name(result)
+    if name == "REQ_PROCEED":
         if request.status >= 300 and request.status != 304 and request.unanswered:
             request.apache_document(request.status, "the handler set the status and sent nothing")
-    elif result in (REQ_ABORTED, "REQ_ABORTED", REQ_EXIT):
+    elif name == "REQ_ABORTED":
         status = request.status if request.status >= 300 else 500
         _give_up(request, status, f"{request.filename}: {what} REQ_ABORTED")
     else:
-        name = "REQ_NOACTION" if result in (REQ_NOACTION, "REQ_NOACTION") else repr(result)
-        message = f"{request.filename}: {what} {name}, which is no answer to a request"
+        said = name or excerpt(result)
+        message = f"{request.filename}: {what} {said}, which is no answer to a request"
         request.log(message)
         _give_up(request, 500, message)
 

@@ -324,6 +324,11 @@ class WSGIRequest(Derived):
         # the second time, the first having failed, PEP 3333 wants to know of what
         again = (sys.exc_info(),) if self._has_tried else ()
         self._has_tried = True
+        if self._status < 200:
+            raise ValueError(
+                f"the status {self._status} announces an answer and is not that of one: "
+                "set one from 200 on"
+            )
         status, headers = f"{self._status} Status", self.headers_out.fields()
         length = self.headers_out.get("Content-Length", "0")
         if not (length.isascii() and length.isdigit()):
