@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 _MAX_KNOWN = 4096
+_NAMED = "\n"  # begins no file's name
 
 
 class Search:
@@ -96,11 +97,15 @@ class Search:
 
     def named(self, name: str, settings: Settings) -> Source:
         """The module of that name, which the administrator has given."""
-        key = f"\n{name}"  # no file's name
+        key = _NAMED + name
         source = settings.sources.get(key)
         if source is None:
             source = settings.sources[key] = self._named(name, self._roots(settings), settings)
         return source
+
+    def forget_named(self, name: str, settings: Settings) -> None:
+        """Look for that module anew: its file is gone."""
+        settings.sources.pop(_NAMED + name, None)
 
     def _roots(self, settings: Settings) -> list[str]:
         if not settings.pythonpath:
