@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("handlers", "interpreters", "apache", "hwebserver", "conf")
+FOLDERS = ("handlers", "hwebserver", "interpreters", "apache", "conf")
 #: What each may import of the others.
 ALLOWED = {
     "handlers": set(),
-    "interpreters": {"handlers"},
-    "apache": {"interpreters", "handlers", "conf"},
-    "hwebserver": {"apache", "handlers"},
+    "hwebserver": {"handlers"},
+    "interpreters": {"hwebserver", "handlers"},
+    "apache": {"interpreters", "hwebserver", "handlers", "conf"},
     "conf": set(),
 }
 FILES = [

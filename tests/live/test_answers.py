@@ -84,6 +84,7 @@ def test_stream_arrives_piece_by_piece(site: Site):
 
 @pytest.mark.parametrize("content", ["'hello'", "iter(['a', 'b'])", "b'x'", "''"])
 def test_head_is_get_without_its_body(site: Site, content: str):
+    """Decision 23."""
     site.handler("page.py", content)
     get, head = site.get("page.py"), site.request("HEAD", "page.py")
     assert (head.status, head.body, head.type) == (200, b"", get.type)
@@ -108,6 +109,7 @@ def test_keep_alive(site: Site):
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
 def test_other_methods_are_the_handlers_business(site: Site, method: str):
+    """Decision 24."""
     site.handler("page.py", "self.req.method + self.rq.reqpb['method']")
     assert site.request(method, "page.py").text == method * 2
 

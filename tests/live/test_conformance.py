@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from support.publishing import SETTINGS, basic
 from support.site import Site
 
 
@@ -36,6 +37,7 @@ def test_02_content_type_set_in_content(site: Site):
 
 
 def test_03_redirect(site: Site):
+    """Decision 20: with Apache's page."""
     site.handler("go.py", "(setattr(self, 'redirect', 'http://example.com/x'), 'not sent')[1]")
     answer = site.get("go.py")
     assert (answer.status, answer.headers["Location"]) == (302, "http://example.com/x")
@@ -106,6 +108,7 @@ def test_08_autoreload_off(site: Site):
 
 
 def test_09_syntax_error_with_debug(site: Site):
+    """Decision 12: the error is a page."""
     site.htaccess("PythonOption debug 1")
     site.handler("page.py", "'fine'")
     assert site.text("page.py") == "fine"
@@ -119,6 +122,7 @@ def test_09_syntax_error_with_debug(site: Site):
 
 
 def test_09_syntax_error_without_debug(site: Site):
+    """Decision 12: the error is in the log only."""
     site.write("page.py", "def broken(:\n")
     site.log.expect("page.py: SyntaxError")
     site.log.expect("def broken(:")
@@ -165,7 +169,41 @@ def test_12_working_directory(site: Site):
     assert site.text("cwd.py") == f"{os.path.realpath(site.path)} beside the script"
 
 
+AUTH = """import httpdapi, sys
+sys.loads = getattr(sys, 'loads', 0) + 1
+class AuthHandler(httpdapi.AuthHandler):
+    def Handle(self):
+        result = self.rq.vars['auth-user']
+        if result == 'FORBIDDEN':
+            self.rq.protocol_status(self.sn, httpdapi.PROTOCOL_FORBIDDEN)
+            result = 'ABORTED'
+        return getattr(httpdapi, f'REQ_{result}')
+"""
+
+
+@pytest.mark.parametrize(
+    ("result", "status"),
+    [("PROCEED", 200), ("NOACTION", 401), ("ABORTED", 500), ("FORBIDDEN", 403)],
+)
+def test_14_results_of_an_auth_handler(site: Site, result: str, status: int):
+    site.write("auth.py", AUTH)
+    site.htaccess("AuthPythonModule auth", "AuthType Basic", "AuthName realm", "Require valid-user")
+    site.handler("page.py", "self.req.user")
+    answer = site.get("page.py", **basic(result, "any"))
+    assert (answer.status, answer.text == result) == (status, status == 200)
+    assert answer.headers["WWW-Authenticate"] == ('Basic realm="realm"' if status == 401 else None)
+
+
+def test_15_debug_suffix_loads_the_module_each_time(site: Site):
+    site.write("auth.py", AUTH)
+    site.handler("page.py", "str(sys.loads)", "import sys")
+    for name, loads in (("auth", ["1", "1", "1"]), ("authDEBUG", ["2", "3", "4"])):
+        site.htaccess(f"AuthPythonModule {name}", "AuthType Basic", "AuthName realm")
+        assert [site.get("page.py", **basic("PROCEED", "any")).text for _ in range(3)] == loads
+
+
 def test_16_rootpkg_confines(site: Site):
+    """Decision 14: it goes before the names that URLs give."""
     site.htaccess("PythonOption rootpkg web")
     site.write("web/__init__.py", "")
     site.handler("web/page.py", "__name__")
@@ -184,6 +222,7 @@ def test_17_handler_serves_every_url(site: Site):
 
 
 def test_17_handler_from_above_serves_below(site: Site):
+    """Decision 4: in the directory that was asked for."""
     site.htaccess("PythonOption handler front")
     site.write("helper.py", "NAME = 'the helper'\n")
     site.handler("front.py", "f'{helper.NAME} {os.getcwd()}'", "import helper, os")
@@ -193,6 +232,7 @@ def test_17_handler_from_above_serves_below(site: Site):
 
 
 def test_18_pythonpath_replaces(site: Site):
+    """Decision 15: a sum of lists, and relative names."""
     site.htaccess("PythonOption pythonpath \"['lib'] + sys.path\"")
     site.handler("lib/page.py", "repr(sys.path)", "import sys")
     site.handler("here.py", "'here'")
@@ -203,6 +243,7 @@ def test_18_pythonpath_replaces(site: Site):
 
 
 def test_20_library_module_by_url(site: Site):
+    """Decision 13: what is not in the directory is not run."""
     site.write("unrelated.py", "import httpdapi\n")
     for name in ("os.py", "antigravity.py", "httpdapi.py", "httpdapy.py", "sys.py"):
         answer = site.get(name)
@@ -254,3 +295,16 @@ def test_21_unreadable_script(site: Site):
     if os.geteuid() == 0:
         site.log.expect("page.py")
         assert site.get("page.py").status in (403, 500)
+
+
+def test_23_published_module(site: Site):
+    site.htaccess(*SETTINGS)
+    site.write(
+        "zpublisher_hello.py",
+        "def sayHello(name='World'):\n    'Greets.'\n    return f'Hello {name}!'\n\n"
+        "def undocumented():\n    return 'not published'\n",
+    )
+    assert site.text("zpublisher_hello/sayHello") == "Hello World!"
+    assert site.text("zpublisher_hello/sayHello?name=Joe") == "Hello Joe!"
+    answer = site.get("zpublisher_hello/undocumented")
+    assert answer.status == 404 and "not published" not in answer.text

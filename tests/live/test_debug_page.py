@@ -48,6 +48,7 @@ def test_plain_text_for_others(broken: Site, accept: str):
 
 @pytest.mark.parametrize("value", ["0", "off", "No", "FALSE"])
 def test_off(site: Site, value: str):
+    """Decision 11: spellings."""
     site.htaccess(f"PythonOption debug {value}")
     site.write("page.py", BROKEN)
     site.log.expect("page.py")
@@ -85,6 +86,7 @@ def test_missing_handler_is_explained(site: Site):
 
 
 def test_pythonpath_that_is_not_understood(site: Site):
+    """Decision 15: whatever is no sum of lists is an error."""
     site.htaccess(
         "PythonOption debug 1", "PythonOption pythonpath \"__import__('os').listdir('/')\""
     )

@@ -17,6 +17,7 @@ def shown(site, path: str = "page.py"):
 
 
 def test_htaccess_inherits_and_overrides(site: Site):
+    """Decision 27: option by option."""
     site.htaccess("PythonOption a 1", "PythonOption B 2", "PythonOption a 3")
     inner = site.sub("inner")
     inner.htaccess("PythonOption b 4", 'PythonOption c "five six"')
@@ -143,6 +144,7 @@ def test_wrong_arguments(tmp_site, line: str, message: str):
     [("FileInfo", True), ("All", True), ("AuthConfig Limit Indexes Options", False)],
 )
 def test_override_class(tmp_site, line: str, override: str, allowed: bool):
+    """Decision 28: FileInfo."""
     (tmp_site / "page.py").write_text("from httpdapi import RequestHandler\n")
     (tmp_site / ".htaccess").write_text(f"{line}\n")
     section = f'<Directory "{tmp_site}">\nAllowOverride {override}\n</Directory>\n'

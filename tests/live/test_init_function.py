@@ -46,6 +46,7 @@ def test_runs_once_in_each_process_for_all_directories(site: Path):
 
 
 def test_python_interpreter_still_wins(site: Path):
+    """Decision 26: the statement has not run there."""
     with Httpd(site, sections(site, "startup.init('hello')")) as httpd:
         assert eval(httpd.text("a/page.py"))[0] == ""
         assert eval(httpd.text("own/page.py")) == ("own", None, 1)

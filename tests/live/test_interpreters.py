@@ -38,6 +38,7 @@ def test_replicas_bound_the_interpreters():
 
 
 def test_name_is_the_canonical_directory(site: Site):
+    """Decision 1: also through links.  Decision 2: without a slash at its end."""
     real = site.sub("real")
     real.handler("name.py", NAME)
     (site.path / "alias").symlink_to(real.path)
@@ -54,6 +55,7 @@ def test_a_linked_script_runs_where_the_link_is(site: Site):
 
 @pytest.mark.parametrize("name", ["main_interpreter", "global_interpreter"])
 def test_main_interpreter(site: Site, name: str):
+    """Decision 25: two names mean it."""
     site.htaccess(f"PythonInterpreter {name}", "PythonReplicas 4")
     site.handler("name.py", f"repr({NAME})")
     assert site.text("name.py") == "''"
@@ -138,7 +140,7 @@ def test_the_inner_handler_cannot_be_asked_for(site: Site):
 
 
 def test_working_directories_of_many_threads():
-    """open() finds the file beside the script, whatever the other threads do."""
+    """open() finds the file beside the script, whatever the other threads do. (Decision 16)"""
     with running_server(processes=1, threads=8) as server:
         sites = [Site(server, f"d{n}") for n in range(8)]
         for n, each in enumerate(sites):

@@ -79,6 +79,7 @@ def test_pb_has_the_directives_the_options_and_what_nsapi_has(site: Site):
 
 
 def test_pb_has_the_directives_from_above(site: Site):
+    """Decision 32: directives are in pb, too."""
     site.htaccess("PythonOption a 1", "PythonOption b 1", f"PythonInterpreter {site.name}")
     below = site.sub("below")
     below.htaccess("PythonOption b 2")
@@ -106,6 +107,7 @@ def test_type_is_empty_where_apache_knows_none(site: Site):
 
 
 def test_method_in_pb_is_a_pattern(site: Site):
+    """Decision 23: and not the request's."""
     assert look(site, "pb['method'], rq.reqpb['method']", method="POST") == (
         "GET|HEAD|POST",
         "POST",

@@ -104,6 +104,7 @@ def test_graceful_restarts_under_load(tmp_site: Path, mpm: str):
 
 @pytest.mark.parametrize("mpm", MPMS)
 def test_processes_that_end_after_some_connections(tmp_site: Path, mpm: str):
+    """Decision 37: with them all their interpreters."""
     (tmp_site / "page.py").write_text(SLOW)
     with Httpd(tmp_site, "MaxConnectionsPerChild 3\nKeepAlive Off", mpm=mpm) as httpd:
         with Load(httpd.port, "/page.py", 4) as load:

@@ -127,6 +127,7 @@ def test_package(site: Site):
 
 
 def test_rootpkg_is_put_before_the_published_module(site: Site):
+    """Decision 14."""
     site.htaccess(*SETTINGS, "PythonOption rootpkg only")
     site.write("only/__init__.py", "")
     site.write("only/inside.py", "def hello():\n    'x'\n    return 'inside'\n")

@@ -25,6 +25,7 @@ def test_edit_in_place_within_the_same_second(site: Site):
 
 
 def test_restored_older_file(site: Site):
+    """Decision 9: another time, not only a later one, is a change."""
     site.handler("page.py", "'old'")
     os.utime(site.path / "page.py", (1_000_000_000, 1_000_000_000))
     assert site.text("page.py") == "old"
@@ -36,6 +37,7 @@ def test_restored_older_file(site: Site):
 
 
 def test_same_size_and_time_but_another_file(site: Site):
+    """Decision 9: so is another file."""
     for text in ("aa", "bb", "cc"):
         path = site.handler("page.py", repr(text))
         os.utime(path, (1_000_000_000, 1_000_000_000))
@@ -66,6 +68,7 @@ def test_unchanged_is_not_loaded_again(site: Site):
 
 
 def test_touched_helper_reloads_what_imports_it(site: Site):
+    """Decision 10: helpers are looked at, too."""
     site.write("helper.py", "WORD = 'one'\n")
     site.write("middle.py", "import helper\ndef word():\n    return helper.WORD\n")
     site.handler("page.py", "middle.word() + ' ' + str(STAMP)", f"import middle\n{STAMP}")
@@ -275,6 +278,7 @@ def test_edits_under_load_lose_no_request(edited: str):
 
 
 def test_shared_interpreter_keeps_two_index_py_apart(site: Site):
+    """Decision 33: a module is known by its file."""
     a, b = site.sub("a"), site.sub("b")
     for each in (a, b):
         each.htaccess(f"PythonInterpreter {site.name}")
