@@ -62,6 +62,14 @@ def directory(
     )
 
 
+def application(path: Path, job: Path, *, debug: bool) -> str:
+    """The block for a script of the working directory *path* that has called run(); *job* tells
+    Apache's processes which."""
+    return _render(
+        "application", directory=_path(path), job=_path(job), debug="1" if debug else "0"
+    )
+
+
 def local(parts: Installation, site: str, *, token: str, logs: bool) -> str:
     """What a local server needs beside what mod_wsgi-express writes.
 

@@ -49,6 +49,8 @@ class ServerConfig:
     threads: int = 16
     options: dict[str, str] = field(default_factory=dict)  #: PythonOption lines for the site
     express: tuple[str, ...] = ()  #: further options for mod_wsgi-express
+    sections: str = ""  #: configuration in place of the directory's
+    pass_fds: tuple[int, ...] = ()  #: files of ours that Apache's processes have, too
 
 
 class Server:
@@ -124,7 +126,7 @@ class Server:
         include = self._root / "httpdapy.conf"
         options = _write_server_root(self._express_arguments(self._root, include))
         overrides = options["allow_override"]
-        site = config.directory(
+        site = self.settings.sections or config.directory(
             self.settings.directory,
             options=self.settings.options,
             index=options["directory_index"] or config.INDEX,
@@ -139,6 +141,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=_environment(),
+            pass_fds=self.settings.pass_fds,
             start_new_session=True,  # Ctrl-C is for us; we pass it on
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads of ours hold locks here
         )

@@ -1,1 +1,30 @@
-"""The registration API of Houdini's hwebserver: not built yet."""
+"""The registration API of Houdini's ``hwebserver`` and ``hou.webServer``, served by Apache.
+
+A script registers handlers by decorators and calls run().  The functions here are those of one
+server, the process's default; Server(name) makes others.
+"""
+
+from .errors import OperationFailed
+from .handlers import URLHandler
+from .request import Request
+from .response import Response
+from .server import Server
+
+_default = Server("main")
+
+run = _default.run
+requestShutdown = _default.requestShutdown
+isInDebugMode = _default.isInDebugMode
+urlHandler = _default.urlHandler
+
+__all__ = [
+    "OperationFailed",
+    "Request",
+    "Response",
+    "Server",
+    "URLHandler",
+    "isInDebugMode",
+    "requestShutdown",
+    "run",
+    "urlHandler",
+]

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("handlers", "hwebserver", "interpreters", "apache", "conf")
+FOLDERS = ("handlers", "interpreters", "apache", "hwebserver", "conf")
 #: What each may import of the others.
 ALLOWED = {
     "handlers": set(),
-    "hwebserver": {"handlers"},
-    "interpreters": {"hwebserver", "handlers"},
-    "apache": {"interpreters", "hwebserver", "handlers", "conf"},
+    "interpreters": {"handlers"},
+    "apache": {"interpreters", "handlers", "conf"},
+    "hwebserver": {"apache", "handlers"},
     "conf": set(),
 }
 FILES = [

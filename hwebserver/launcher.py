@@ -1,0 +1,86 @@
+"""Under Python itself: run() starts an Apache that loads the script, and ends with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..apache import config, installation
+from ..apache.errors import ConfigError, ServerError
+from ..apache.server import Server as Apache
+from ..apache.server import ServerConfig
+from .errors import OperationFailed
+
+if TYPE_CHECKING:
+    from .server import Server
+
+
+class Launcher:
+    """Starts Apache for a script that was run by Python."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+
+    def run(self, server: Server, arguments: dict[str, Any]) -> None:
+        """Serve until Ctrl-C, SIGTERM or request_shutdown()."""
+        self._over.clear()
+        with tempfile.TemporaryDirectory(prefix="httpdapy-run-") as root:
+            Path(root).chmod(0o755)
+            reading, control = os.pipe()
+            job = Path(root) / "job.json"
+            job.write_text(json.dumps(_job(server, control)))
+            job.chmod(0o644)
+            settings = ServerConfig(
+                directory=Path.cwd(),
+                host="0.0.0.0",
+                port=arguments["port"],
+                threads=arguments["max_num_threads"],
+                sections=config.application(Path.cwd(), job, debug=arguments["debug"]),
+                pass_fds=(control,),
+            )
+            threading.Thread(target=self._listen, args=[reading], daemon=True).start()
+            before = signal.signal(signal.SIGTERM, lambda number, frame: self._over.set())
+            try:
+                with Apache(installation.find(), settings, _error_line):
+                    os.close(control)
+                    self._over.wait()
+            except (ConfigError, ServerError) as error:
+                raise OperationFailed(str(error)) from error
+            except KeyboardInterrupt:
+                pass
+            finally:
+                signal.signal(signal.SIGTERM, before)
+
+    def request_shutdown(self, server: Server) -> None:
+        """End Apache."""
+        self._over.set()
+
+    def _listen(self, control: int) -> None:
+        with os.fdopen(control) as lines:
+            for line in lines:
+                if line == "shutdown\n":
+                    self._over.set()
+
+
+def _job(server: Server, control: int) -> dict[str, Any]:
+    script = sys.modules["__main__"].__file__
+    if script is None:
+        raise OperationFailed("run() is called from no file")
+    return {
+        "script": str(Path(script).resolve()),
+        "argv": sys.argv,
+        "path": sys.path,
+        "directory": str(Path.cwd()),
+        "server": server.name,
+        "control": control,
+    }
+
+
+def _error_line(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the server's log is the console's

@@ -1,0 +1,45 @@
+"""What run() and requestShutdown() do: that depends on where the script runs.
+
+Under Python itself the launcher starts Apache (launcher.py).  In Apache's process the same script
+is run up to its run(), and what it has registered is served (embedded.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .server import Server
+
+
+class Runner(Protocol):
+    """A place where scripts run."""
+
+    def run(self, server: Server, arguments: dict[str, Any]) -> None:
+        """Serve what *server* has; *arguments* are those of run()."""
+
+    def request_shutdown(self, server: Server) -> None:
+        """End what run() began."""
+
+
+#: The place where this process runs scripts, if that is not the launcher's.
+runner: Runner | None = None
+
+
+def run(server: Server, arguments: dict[str, Any]) -> None:
+    """Serve what *server* has, here."""
+    _runner().run(server, arguments)
+
+
+def request_shutdown(server: Server) -> None:
+    """End *server*, here."""
+    _runner().request_shutdown(server)
+
+
+def _runner() -> Runner:
+    global runner
+    if runner is None:
+        from .launcher import Launcher
+
+        runner = Launcher()
+    return runner
