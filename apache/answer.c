@@ -28,6 +28,7 @@ struct hdpy_answer {
     request_rec *r;
     ap_filter_t *filter;      /* on the WSGI way */
     const char *watch_key;
+    int first_status;         /* the request's before Python had it: an error's in its ErrorDocument */
     const char *document;     /* Apache makes the answer, for this reason; NULL: Python made it */
     const char *redirect;     /* Apache answers with what is at this path; NULL: it does not */
     apr_bucket_brigade *kept; /* a whole small body, to be sent once Python is through */
@@ -178,6 +179,7 @@ hdpy_answer *hdpy_answer_new(request_rec *r)
     hdpy_answer *answer = apr_pcalloc(r->pool, sizeof(*answer));
 
     answer->r = r;
+    answer->first_status = r->status;
     return answer;
 }
 
@@ -393,15 +395,17 @@ static void keep_headers(request_rec *r)
 }
 
 /* Let Apache make its document for the status that Python has set; Location stays where Apache looks
- * for it. */
-static int apache_document(request_rec *r, const char *reason)
+ * for it.  By the first status Apache sees when an ErrorDocument has failed, too. */
+static int apache_document(const hdpy_answer *answer)
 {
+    request_rec *r = answer->r;
     int status = r->status;
 
     keep_headers(r);
     if (status == HTTP_NOT_FOUND)
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0003: %s: %s", r->filename, reason);
-    r->status = HTTP_OK;
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0003: %s: %s", r->filename,
+                      answer->document);
+    r->status = answer->first_status;
     r->status_line = NULL;
     if (status < 300)
         status = HTTP_INTERNAL_SERVER_ERROR;
@@ -480,7 +484,7 @@ int hdpy_answer_end(hdpy_answer *answer, int status)
     if (answer->filter && (is_elsewhere(answer) || answer->kept || !answer->begun))
         ap_remove_output_filter(answer->filter);
     if (answer->document)
-        return apache_document(answer->r, answer->document);
+        return apache_document(answer);
     if (answer->redirect)
         return internal_redirect(answer->r, answer->redirect);
     if (answer->kept) {

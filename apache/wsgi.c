@@ -53,6 +53,7 @@ hdpy_interpreter *hdpy_wsgi_load(request_rec *r, const hdpy_target *target, int 
     apr_table_t *env = r->subprocess_env;
     int expecting_100 = r->expecting_100;
     int used_path_info = r->used_path_info;
+    int first_status = r->status;
     hdpy_interpreter *interpreter;
 
     r->subprocess_env = apr_table_copy(r->pool, env);
@@ -66,6 +67,7 @@ hdpy_interpreter *hdpy_wsgi_load(request_rec *r, const hdpy_target *target, int 
     if (interpreter) {
         r->subprocess_env = env;
         r->expecting_100 = expecting_100;
+        r->status = first_status;
         r->status_line = NULL;
     }
     return interpreter;

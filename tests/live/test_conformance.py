@@ -169,6 +169,22 @@ def test_12_working_directory(site: Site):
     assert site.text("cwd.py") == f"{os.path.realpath(site.path)} beside the script"
 
 
+@pytest.mark.parametrize("method", ["Handle", "Content"])
+def test_13_server_return(site: Site, method: str):
+    site.write(
+        "page.py",
+        "import httpdapi\n"
+        "def leave():\n"
+        "    raise httpdapi.SERVER_RETURN(httpdapi.REQ_ABORTED, httpdapi.PROTOCOL_NOT_FOUND)\n"
+        "class RequestHandler(httpdapi.RequestHandler):\n"
+        f"    def {method}(self):\n"
+        "        try: leave()\n"
+        "        except Exception: return 'caught'\n",
+    )
+    answer = site.get("page.py")
+    assert answer.status == 404 and "<title>404 Not Found" in answer.text
+
+
 AUTH = """import httpdapi, sys
 sys.loads = getattr(sys, 'loads', 0) + 1
 class AuthHandler(httpdapi.AuthHandler):
@@ -249,6 +265,40 @@ def test_20_library_module_by_url(site: Site):
         answer = site.get(name)
         assert answer.status == 404
         assert "import" not in answer.text
+
+
+KEYS = {
+    "pb": "colour PythonInterpreter fn method server-software type auth-user auth-password"
+    " auth-type",
+    "rq.reqpb": "clf-request method protocol uri query",
+    "rq.headers": "host x-some authorization",
+    "rq.srvhdrs": "Content-Type",
+    "rq.vars": "auth-user auth-password auth-type path path-info path-translated",
+    "sn.client()": "ip dns",
+}
+MEMBERS = {
+    "pb": "findval nvinsert pblock_remove pblock2str has_key keys",
+    "rq": "reqpb headers srvhdrs vars response_started start_response request_header"
+    " protocol_status log_err log_error",
+    "sn": "net_write net_read form_data client session_dns",
+}
+
+
+def test_22_every_key_of_the_nsapi_objects(site: Site):
+    site.htaccess("PythonOption colour blue", f"PythonInterpreter {site.name}")
+    mappings = ", ".join(f"self.{name}" for name in KEYS)
+    objects = ", ".join(f"self.{name}" for name in MEMBERS)
+    site.handler(
+        "page.py",
+        "self.Header() or repr((list(map(set, found(self))), list(map(dir, objects(self)))))",
+        f"found = lambda self: ({mappings})\nobjects = lambda self: ({objects})",
+    )
+    headers = {"Authorization": "Basic YWxpOnNlc2FtZQ==", "X-Some": "1"}  # ali:sesame
+    found, objects = eval(site.request("GET", "page.py/info?q=1", headers=headers).text)
+    for keys, present in zip(KEYS.values(), found, strict=True):
+        assert {*keys.split()} <= present
+    for members, present in zip(MEMBERS.values(), objects, strict=True):
+        assert {*members.split()} <= {*present}
 
 
 SECRET = "S3CRET-SOURCE"
