@@ -61,8 +61,18 @@ def httpdapy(
             replicas = f"PythonReplicas {setting.replicas}"
             text = ["PythonOption colour red", replicas, *lines]
             (site / ".htaccess").write_text("\n".join(text) + "\n")
-        own = [_wsgi(), config.link(PARTS), config.directory(root / "site", options={})]
-        with apache(root, setting, "\n".join(own), page=f"{page}.py", **how) as server:
+        with apache(root, setting, _ours(root / "site"), page=f"{page}.py", **how) as server:
+            yield server
+
+
+@contextmanager
+def cgi_runner(page: str, setting: Setting, **how: Sequence[str]) -> Iterator[Server]:
+    """The CGI scripts that mod_cgid has, in our processes."""
+    with directory() as root:
+        site = shutil.copytree(_SITES / "mod_cgid", root / "site")
+        lines = "AddHandler python-program .cgi\nPythonOption handler httpdapi_cgi\n"
+        (site / ".htaccess").write_text(lines)
+        with apache(root, setting, _ours(site), page=f"{page}.cgi", **how) as server:
             yield server
 
 
@@ -264,6 +274,11 @@ def mod_wsgi_express(page: str, setting: Setting) -> Iterator[Server]:
             yield server
 
 
+def _ours(site: Path) -> str:
+    """What Httpdapy adds to Apache's configuration."""
+    return "\n".join([_wsgi(), config.link(PARTS), config.directory(site, options={})])
+
+
 def _wsgi() -> str:
     return f'LoadModule wsgi_module "{PARTS.wsgi}"\nWSGIPythonHome "{PARTS.home}"'
 
@@ -301,6 +316,15 @@ MOD_PYTHON_HTACCESS = Contender(
     MOD_PYTHON.lacking,
 )
 
+MOD_CGID = Contender(
+    "mod_cgid, Python script",
+    (EVENT,),
+    mod_cgid,
+    _lacking((PARTS.modules / "mod_cgid.so").exists() and Path("/usr/bin/python3").exists()),
+)
+#: Ours, for such scripts.
+CGI_RUNNER = Contender(OURS.name, (PREFORK,), cgi_runner)
+
 #: Those that hello world alone is compared with.
 OTHERS = (
     MOD_PYTHON_HTACCESS,
@@ -310,12 +334,7 @@ OTHERS = (
         mod_wsgi,
     ),
     Contender("mod_php", (PREFORK,), mod_php, _lacking(_php())),
-    Contender(
-        "mod_cgid, Python script",
-        (EVENT,),
-        mod_cgid,
-        _lacking((PARTS.modules / "mod_cgid.so").exists() and Path("/usr/bin/python3").exists()),
-    ),
+    MOD_CGID,
     Contender(
         "nginx, static file",
         (Setting("workers", 1), Setting("workers", 2)),

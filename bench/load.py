@@ -25,6 +25,9 @@ wrk.method = "POST"
 wrk.body = "{FORM}"
 wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
 """
+#: Headers with credentials, of user ada, and the script for wrk that sends them.
+CREDENTIALS = {"Authorization": "Basic YWRhOmVuZ2luZQ=="}
+SEND_CREDENTIALS = f'wrk.headers["Authorization"] = "{CREDENTIALS["Authorization"]}"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,14 +104,15 @@ class Server:
         """The directory it serves."""
         return self.root / "site"
 
-    def get(self, path: str, form: str = "") -> bytes:
+    def get(self, path: str, form: str = "", headers: Mapping[str, str] | None = None) -> bytes:
         """The body of the answer, to POST if there is a *form*.
 
         Raises BenchError for a status that says error.
         """
+        data = form.encode() or None
+        request = urllib.request.Request(self.address + path, data, dict(headers or {}))
         try:
-            data = form.encode() or None
-            with urllib.request.urlopen(self.address + path, data, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 body: bytes = answer.read()
                 return body
         except urllib.error.HTTPError as error:

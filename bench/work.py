@@ -3,7 +3,7 @@
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
 from . import BenchError, machine
@@ -11,6 +11,8 @@ from .bench import HELLO, Bench, Turn, running, turns
 from .contenders import (
     ALONE,
     BARE,
+    CGI_RUNNER,
+    MOD_CGID,
     MOD_PYTHON,
     OURS,
     PREFORK,
@@ -22,7 +24,7 @@ from .contenders import (
     mod_wsgi_express,
 )
 from .hello import cpu_per_request, hello, http2, instruction_count
-from .load import POST_FORM, Spread, ratio, upload, warm, wrk
+from .load import CREDENTIALS, POST_FORM, SEND_CREDENTIALS, Spread, ratio, upload, warm, wrk
 from .report import Goal, at_least, at_most
 from .servers import Server, Setting
 
@@ -33,7 +35,6 @@ LATER = (
     ("archive member, stored", "the same static file", "at least 1", "archives"),
     ("archive member, deflated, gzip client, 16 KB", "mod_deflate", "at least 3.5", "archives"),
     ("archive member, deflated, gzip client, 1 MB", "mod_deflate", "at least 100", "archives"),
-    ("CGI script through our runner", "mod_cgid", "at least 50", "CGI runner"),
     ("start-up of run()", "httpdapy serve", "-", "hwebserver"),
 )
 
@@ -179,21 +180,53 @@ def ways(bench: Bench) -> None:
         _directories(bench, server, work, "direct", "wsgi", "the WSGI way", None)
 
 
+def protected(bench: Bench) -> None:
+    """A page behind an AuthHandler that looks at Basic credentials."""
+    lines = ["AuthPythonModule auth", "AuthType Basic", "AuthName bench", "Require valid-user"]
+    modules = ["authn_core", "authz_user"]
+    directories = {"protected": lines, "open": []}
+    with httpdapy("hello", PREFORK, directories=directories, modules=modules) as server:
+        paths = {name: f"{name}/hello.py" for name in directories}
+        for path in paths.values():
+            if server.get(path, headers=CREDENTIALS) != HELLO:
+                raise BenchError(f"{server.address}{path} is not the page")
+        work = "time of a hello that an AuthHandler protects, 8 connections"
+        figures = _rates(bench, server, work, paths, SEND_CREDENTIALS)
+        times = ratio(figures["open"], figures["protected"])
+        bench.row(work, "the same, open to all", times, at_most(2.2))
+
+
+def cgi(bench: Bench) -> None:
+    """A CGI script, run by httpdapi_cgi and by mod_cgid."""
+    pairs = [(each, each.settings[-1]) for each in bench.present((CGI_RUNNER, MOD_CGID))]
+    with running("hello", pairs) as servers:
+        warm(server.url for server in servers.values())
+        work = "hello of a CGI script, 8 connections"
+        figures = bench.figures(work, turns(servers, lambda server: bench.rate(server, 8)))
+        bench.compare(work, figures, {MOD_CGID.name: at_least(50)})
+
+
 def _directories(
     bench: Bench, server: Server, work: str, ours: str, base: str, against: str, goal: Goal | None
 ) -> None:
     """A row of one directory's hello over that of another one."""
-    urls = {name: f"{server.address}{name}/hello.py" for name in (ours, base)}
-
-    def rate(name: str) -> float:
-        return wrk(urls[name], connections=8, seconds=bench.seconds).requests_per_s
-
-    for url in urls.values():
-        warm([url])  # one after the other: with prefork one would get all processes
-    figures = bench.figures(
-        work, [Turn(name, PREFORK, lambda name=name: rate(name)) for name in urls]
-    )
+    figures = _rates(bench, server, work, {name: f"{name}/hello.py" for name in (ours, base)})
     bench.row(work, against, ratio(figures[ours], figures[base]), goal)
+
+
+def _rates(
+    bench: Bench, server: Server, work: str, paths: Mapping[str, str], script: str = ""
+) -> dict[str, list[float]]:
+    """Figures of the pages of one server, by what they are called."""
+
+    def rate(path: str) -> float:
+        url = server.address + path
+        return wrk(url, connections=8, seconds=bench.seconds, script=script).requests_per_s
+
+    for path in paths.values():  # one after the other: with prefork one would get all processes
+        warm([server.address + path], script)
+    in_turn = [Turn(name, PREFORK, lambda path=path: rate(path)) for name, path in paths.items()]
+    return bench.figures(work, in_turn)
 
 
 def edits(bench: Bench) -> None:
@@ -243,5 +276,7 @@ ALL = (
     helpers,
     edits,
     ways,
+    protected,
+    cgi,
     startup,
 )
