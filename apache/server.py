@@ -164,7 +164,6 @@ class Server:
             "document-root": settings.directory,
             # not %{GLOBAL}: that would load an application of its own into each child
             "application-group": "%{ENV:httpdapy.interpreter}",
-            "server-mpm": "event",
             "processes": settings.processes,
             "threads": settings.threads,
             "limit-request-body": 1024**3,  # Apache's own default
@@ -338,6 +337,8 @@ def _write_server_root(arguments: list[str]) -> dict[str, Any]:
     options, rest = parser.parse_args(arguments)
     if rest:
         raise ConfigError(f"mod_wsgi-express takes no argument {rest[0]!r}")
+    if not options.server_mpm_variables:  # of several the first that is there is taken
+        options.server_mpm_variables = ["event"]
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             written: dict[str, Any] = setup_server("setup-server", [], vars(options))

@@ -198,6 +198,16 @@ def test_options_for_mod_wsgi_express(hello: Path):
     assert "mod_wsgi-express: no such option: --no-such-option" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "mpm"), [([], "event"), (["--", "--server-mpm", "prefork"], "prefork")]
+)
+def test_mpm(hello: Path, options: list[str], mpm: str):
+    """The one that check recommends where threads cannot have working directories."""
+    with Serving(hello, "--port", 0, *options) as serving:
+        assert serving.get("/hello.py").status == 200
+        wait_for("the notice", lambda: any(f"[mpm_{mpm}:notice]" in line for line in serving.err))
+
+
 @pytest.mark.skipif(
     not (installation.find().modules / "mod_ssl.so").exists(),
     reason="this Apache was built without mod_ssl, as the one from PyPI can be",
