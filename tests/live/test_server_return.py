@@ -5,6 +5,7 @@ import http.client
 import socket
 
 import pytest
+from support.publishing import SETTINGS
 from support.site import Answer, Site
 
 HEAD = """
@@ -212,6 +213,17 @@ def test_from_a_cgi_script(site: Site):
     site.htaccess("PythonOption handler httpdapi_cgi")
     site.write("page.py", f"{HEAD}print('Content-Type: text/plain')\n{GO}\n")
     assert site.get("page.py").status == 404
+
+
+def test_from_a_published_object(site: Site):
+    site.htaccess(*SETTINGS)
+    site.write(
+        "page.py",
+        f'{HEAD}def leave():\n    """Leaves."""\n    {GO}\n'
+        'def stay():\n    """Stays."""\n    return "stayed"\n',
+    )
+    for _ in range(2):
+        assert site.get("page/leave").status == 404 and site.text("page/stay") == "stayed"
 
 
 def test_what_is_to_be_cleaned_up_is(site: Site):
