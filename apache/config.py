@@ -62,11 +62,16 @@ def directory(
     )
 
 
-def application(path: Path, job: Path, *, debug: bool) -> str:
-    """The block for a script of the working directory *path* that has called run(); *job* tells
-    Apache's processes which."""
+def application(path: Path, job: Path, *, debug: bool, options: dict[str, str]) -> str:
+    """The block for a script of the working directory *path* that has called run(), with
+    PythonOption lines for *options*; *job* tells Apache's processes which."""
+    lines = "".join(f"        PythonOption {name} {value}\n" for name, value in options.items())
     return _render(
-        "application", directory=_path(path), job=_path(job), debug="1" if debug else "0"
+        "application",
+        directory=_path(path),
+        job=_path(job),
+        debug="1" if debug else "0",
+        options=lines,
     )
 
 

@@ -16,8 +16,11 @@ from ..apache.errors import ConfigError, ServerError
 from ..apache.server import Server as Apache
 from ..apache.server import ServerConfig
 from .errors import OperationFailed
+from .registry import MAIN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .server import Server
 
 
@@ -41,14 +44,17 @@ class Launcher:
                 host="0.0.0.0",
                 port=arguments["port"],
                 threads=arguments["max_num_threads"],
-                sections=config.application(Path.cwd(), job, debug=arguments["debug"]),
+                sections=config.application(
+                    Path.cwd(), job, debug=arguments["debug"], options=_options()
+                ),
                 pass_fds=(control,),
             )
             threading.Thread(target=self._listen, args=[reading], daemon=True).start()
             before = signal.signal(signal.SIGTERM, lambda number, frame: self._over.set())
             try:
-                with Apache(installation.find(), settings, _error_line):
+                with Apache(installation.find(), settings, _error_line) as apache:
                     os.close(control)
+                    _announce(arguments["port_callback"], apache.port)
                     self._over.wait()
             except (ConfigError, ServerError) as error:
                 raise OperationFailed(str(error)) from error
@@ -66,6 +72,17 @@ class Launcher:
             for line in lines:
                 if line == "shutdown\n":
                     self._over.set()
+
+
+def _options() -> dict[str, str]:
+    """PythonOption values of the environment variable HTTPDAPY_OPTIONS: name=value, by spaces."""
+    words = os.environ.get("HTTPDAPY_OPTIONS", "").split()
+    return dict(word.split("=", 1) for word in words)
+
+
+def _announce(callback: Callable[..., object] | None, port: int) -> None:
+    if callback is not None:
+        callback(MAIN, port)
 
 
 def _job(server: Server, control: int) -> dict[str, Any]:

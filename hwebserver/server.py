@@ -37,13 +37,28 @@ class Server:
         """Whether run() was called with debug."""
         return self._is_in_debug_mode
 
-    def run(self, port: int = 8008, debug: bool = False, max_num_threads: int = 4) -> None:
+    def run(
+        self,
+        port: int = 8008,
+        debug: bool = False,
+        max_num_threads: int = 4,
+        *,
+        port_callback: Callable[..., object] | None = None,
+    ) -> None:
         """Serve until Ctrl-C, SIGTERM or requestShutdown().
 
         Raises OperationFailed for a port that is busy or forbidden.
         """
         self._is_in_debug_mode = debug
-        run(self, {"port": port, "debug": debug, "max_num_threads": max_num_threads})
+        run(
+            self,
+            {
+                "port": port,
+                "debug": debug,
+                "max_num_threads": max_num_threads,
+                "port_callback": port_callback,
+            },
+        )
 
     def requestShutdown(self) -> None:
         """End the server once the requests in progress are answered."""

@@ -27,13 +27,23 @@ def server(way: str):
         yield test_server
 
 
-@pytest.fixture
-def tmp_site():
-    """An empty directory that Apache's user can read, for a server of the test's own."""
+def _directory():
     root = Path(tempfile.mkdtemp(prefix="httpdapy-test-")).resolve()
     root.chmod(0o755)
     yield root
     shutil.rmtree(root)
+
+
+@pytest.fixture
+def tmp_site():
+    """An empty directory that Apache's user can read, for a server of the test's own."""
+    yield from _directory()
+
+
+@pytest.fixture(scope="module")
+def module_site(way: str):
+    """Such a directory for the tests of a module, once for each way."""
+    yield from _directory()
 
 
 @pytest.fixture
