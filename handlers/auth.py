@@ -12,8 +12,8 @@ class AuthHandler(RequestHandler):
 
     Basic credentials are in ``self.rq.vars``: "auth-user" and "auth-password"; where a request
     brings none, looking them up by ``[]`` ends in the client's being asked for them.  Every other
-    header of the request is in ``self.rq.headers``.  ``self.req.user`` is the name that those who come
-    after see as authenticated: that of the Basic credentials, unless ``Handle`` sets another.
+    header of the request is in ``self.rq.headers``.  ``self.req.user`` is the name that those who
+    come after see as authenticated: that of the Basic credentials, unless ``Handle`` sets another.
     Headers set in ``self.rq.srvhdrs`` go with the answer, whatever it will be.
     """
 

@@ -19,11 +19,9 @@ def result_name(result: object) -> str:
     """``REQ_PROCEED``, ``REQ_ABORTED`` or ``REQ_NOACTION``, whether *result* is the value or the
     name; "" for what is no result.  REQ_EXIT aborts.
 
-    False is no result: it equals REQ_PROCEED, and who returns it from a check means the opposite.
+    False is no result, nor is an enum's 0: they equal REQ_PROCEED, and may well mean the opposite.
     """
-    if isinstance(result, bool) or not isinstance(result, (int, str)):
-        return ""
-    return _NAMES.get(result, "")
+    return _NAMES.get(result, "") if type(result) in (int, str) else ""
 
 
 def excerpt(value: object) -> str:
@@ -53,7 +51,7 @@ class SERVER_RETURN(BaseException):  # noqa: N801 - a name of 1999
             args = args[0]
         if len(args) == 1:
             bare = args[0]
-            is_status = isinstance(bare, int) and bare >= 300 and bare != REQ_ABORTED
+            is_status = isinstance(bare, int) and bare >= 300 and not result_name(bare)
             args = (REQ_ABORTED, bare) if is_status else (bare, None)
         name = result_name(args[0]) if len(args) == 2 else ""
         if not name or not (args[1] is None or isinstance(args[1], int)):

@@ -605,6 +605,12 @@ def test_a_report_is_one_line(site: Site, breaker: str):
     assert "for host 127.0.0.1" in log_line(site, "for host 1.2.3.4")
 
 
+def test_a_report_of_any_bytes(site: Site):
+    handle(site, "rq.log_error('path', rq.vars['path-info'] + '\\x1b\\u043a', sn)", "return 0")
+    site.log.expect("path reports: /")
+    site.text("page.py/%ff")
+
+
 # ---- results ------------------------------------------------------------------------------------
 
 
