@@ -72,8 +72,10 @@ def test_outcome(args: tuple, outcome: tuple[str, int]):
 
 @pytest.mark.parametrize(
     "args",
-    [(), ((),), (1, 2, 3), ((1, 2, 3),), (None,), (True,), (False, 200), (200,), (404, 500)]
-    + [(500, "404"), (Verdict.DENY,), (Verdict.DENY, None)],
+    [
+        *[(), ((),), (1, 2, 3), ((1, 2, 3),), (None,), (True,), (False, 200), (200,), (404, 500)],
+        *[(500, "404"), (Verdict.DENY,), (Verdict.DENY, None)],
+    ],
 )
 def test_no_outcome(args: tuple):
     with pytest.raises(TypeError, match=r"SERVER_RETURN\(REQ_ABORTED, PROTOCOL_NOT_FOUND\), not "):
