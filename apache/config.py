@@ -3,13 +3,11 @@
 import re
 import sys
 from pathlib import Path
-from string import Template
 
 from .. import __version__
-from .errors import ConfigError
 from .installation import Installation
-
-_TEMPLATES = Path(__file__).resolve().parent.parent / "conf"
+from .templates import quotable as _path
+from .templates import render as _render
 
 #: Default of DirectoryIndex.
 INDEX = "index.py index.html"
@@ -62,9 +60,14 @@ def directory(
     )
 
 
-def application(path: Path, job: Path, *, debug: bool, options: dict[str, str]) -> str:
+def application(
+    path: Path, job: Path, *, debug: bool, options: dict[str, str], mounts: str = ""
+) -> str:
     """The block for a script of the working directory *path* that has called run(), with
-    PythonOption lines for *options*; *job* tells Apache's processes which."""
+    PythonOption lines for *options*; *job* tells Apache's processes which.
+
+    mounts: what mounts.mounts() gives.
+    """
     lines = "".join(f"        PythonOption {name} {value}\n" for name, value in options.items())
     return _render(
         "application",
@@ -72,6 +75,7 @@ def application(path: Path, job: Path, *, debug: bool, options: dict[str, str]) 
         job=_path(job),
         debug="1" if debug else "0",
         options=lines,
+        mounts=mounts,
     )
 
 
@@ -114,19 +118,3 @@ def system(parts: Installation, path: Path) -> str:
 def _load_module(parts: Installation, name: str) -> str:
     file = parts.modules / f"mod_{name}.so"
     return f'<IfModule !{name}_module>\n    LoadModule {name}_module "{_path(file)}"\n</IfModule>\n'
-
-
-def _render(name: str, **values: str) -> str:
-    return Template((_TEMPLATES / f"{name}.conf.in").read_text()).substitute(values)
-
-
-def _path(path: Path) -> str:
-    """A path as it may stand between quotes in Apache's configuration."""
-    text = str(path)
-    for bad in ("'", '"', "\\", "${", "\n"):
-        if bad in text:
-            raise ConfigError(
-                f"the path {text} contains {bad!r}, which Apache's configuration cannot hold; "
-                "rename the directory, or serve it through a symbolic link"
-            )
-    return text

@@ -40,6 +40,7 @@
 #include "outbox.h"
 #include "settings.h"
 #include "startup.h"
+#include "static.h"
 #include "target.h"
 #include "termination.h"
 #include "watch.h"
@@ -196,6 +197,7 @@ static void register_hooks(apr_pool_t *p)
     hdpy_authentication_register();
     hdpy_htaccess_register();
     hdpy_linger_register();
+    hdpy_static_register();
     hdpy_wsgi_register();
     ap_hook_child_init(child_init_first, NULL, mod_wsgi, APR_HOOK_FIRST);
     ap_hook_child_init(child_init, mod_wsgi, NULL, APR_HOOK_LAST);

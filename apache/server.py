@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +50,7 @@ class ServerConfig:
     options: dict[str, str] = field(default_factory=dict)  #: PythonOption lines for the site
     express: tuple[str, ...] = ()  #: further options for mod_wsgi-express
     sections: str = ""  #: configuration in place of the directory's
+    mounts: tuple[Path, ...] = ()  #: further directories that it has
     pass_fds: tuple[int, ...] = ()  #: files of ours that Apache's processes have, too
 
 
@@ -134,7 +135,8 @@ class Server:
         )
         logs = Path(options["log_directory"]) == self._root
         include.write_text(config.local(self._parts, site, token=self._token, logs=logs))
-        _check_readable(self._parts, self.settings.directory, options["user"], options["group"])
+        directories = [self.settings.directory, *self.settings.mounts]
+        _check_readable(self._parts, directories, options["user"], options["group"])
         self._process = subprocess.Popen(
             [self._root / "apachectl", "start", "-DFOREGROUND"],
             stdin=subprocess.DEVNULL,
@@ -347,14 +349,16 @@ def _write_server_root(arguments: list[str]) -> dict[str, Any]:
     return written
 
 
-def _check_readable(parts: Installation, site: Path, user: str, group: str) -> None:
+def _check_readable(
+    parts: Installation, directories: Iterable[Path], user: str, group: str
+) -> None:
     python = Path(os.path.realpath(sys.executable))
     for what, path in (
         ("the Python interpreter", python),
         ("Python's library", Path(os.__file__)),
         ("the virtual environment", parts.wsgi),
         ("Httpdapy", parts.entry),
-        ("the site", site),
+        *(("the site", directory) for directory in directories),
     ):
         blocked = first_unreadable([path], user)
         if blocked is not None:

@@ -8,7 +8,8 @@
  *   PythonReplicas number|auto    1             interpreters for one directory in one process
  *   AuthPythonModule module       none          has the AuthHandler that decides who may pass
  *
- * PythonInitFunction is for the server as a whole; see startup.c.
+ * StaticFiles stands in <Directory> sections; see static.c.  PythonInitFunction is for the server as a
+ * whole; see startup.c.
  */
 #include "settings.h"
 
@@ -17,6 +18,7 @@
 #include "apr_strings.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +35,7 @@ void *hdpy_create_dir_conf(apr_pool_t *p, char *dir)
     hdpy_dir_conf *conf = apr_pcalloc(p, sizeof(*conf));
 
     conf->replicas = HDPY_UNSET;
+    conf->static_files = HDPY_UNSET;
     return conf;
 }
 
@@ -61,6 +64,9 @@ void *hdpy_merge_dir_conf(apr_pool_t *p, void *base_conf, void *add_conf)
     conf->auth_module = add->auth_module ? add->auth_module : base->auth_module;
     conf->auth_dir = add->auth_module ? add->auth_dir : base->auth_dir;
     conf->requires_user = add->requires_user || (!add->auth_module && base->requires_user);
+    conf->static_files = add->static_files != HDPY_UNSET ? add->static_files : base->static_files;
+    conf->static_dir = add->static_dir ? add->static_dir : base->static_dir;
+    conf->static_real = add->static_dir ? add->static_real : base->static_real;
     return conf;
 }
 
@@ -172,6 +178,24 @@ static const char *set_auth_module(cmd_parms *cmd, void *dir_conf, const char *n
     return NULL;
 }
 
+static const char *set_static_files(cmd_parms *cmd, void *dir_conf, int on)
+{
+    hdpy_dir_conf *conf = dir_conf;
+    const char *directory = directive_directory(cmd);
+    char real[PATH_MAX];
+
+    if (!*directory)
+        return "StaticFiles stands in a <Directory> section";
+    if (on && !realpath(directory, real))
+        return apr_psprintf(cmd->pool, "StaticFiles: %s: %s", directory, strerror(errno));
+    conf->static_files = on;
+    if (on) {
+        conf->static_dir = directory[1] ? directory : "";
+        conf->static_real = real[1] ? apr_pstrdup(cmd->pool, real) : "";
+    }
+    return NULL;
+}
+
 static const char *set_init_function(cmd_parms *cmd, void *dir_conf, const char *name,
                                      const char *statement)
 {
@@ -223,6 +247,8 @@ const command_rec hdpy_directives[] = {
                   "number of interpreters per directory and process, or auto"),
     AP_INIT_TAKE1("AuthPythonModule", set_auth_module, NULL, OR_AUTHCFG,
                   "name of the module whose AuthHandler decides who may pass"),
+    AP_INIT_FLAG("StaticFiles", set_static_files, NULL, ACCESS_CONF,
+                 "whether files below the directory are sent as they are, unless hidden or outside"),
     AP_INIT_TAKE2("PythonInitFunction", set_init_function, NULL, RSRC_CONF,
                   "module to import and statement to run once in each process, for one interpreter"),
     AP_INIT_RAW_ARGS("Require", note_require, NULL, OR_AUTHCFG,

@@ -17,6 +17,9 @@ typedef struct {
     const char *auth_module;  /* NULL: unset */
     const char *auth_dir;     /* directory of that line, "" in the server's own */
     int requires_user;        /* a Require for all methods, there or below, wants a user */
+    int static_files;         /* HDPY_UNSET, 0 or 1 */
+    const char *static_dir;   /* directory of that line, and where it really lies; "" for "/" */
+    const char *static_real;
 } hdpy_dir_conf;
 
 /* One per server.  Lives in the configuration's pool. */

@@ -16,6 +16,7 @@ run = _default.run
 requestShutdown = _default.requestShutdown
 isInDebugMode = _default.isInDebugMode
 urlHandler = _default.urlHandler
+registerStaticFilesDirectory = _default.registerStaticFilesDirectory
 
 __all__ = [
     "OperationFailed",
@@ -24,6 +25,7 @@ __all__ = [
     "Server",
     "URLHandler",
     "isInDebugMode",
+    "registerStaticFilesDirectory",
     "requestShutdown",
     "run",
     "urlHandler",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..apache import config, installation
 from ..apache.errors import ConfigError, ServerError
+from ..apache.mounts import mounts
 from ..apache.server import Server as Apache
 from ..apache.server import ServerConfig
 from .errors import OperationFailed
@@ -21,6 +22,7 @@ from .registry import MAIN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .registry import Port
     from .server import Server
 
 
@@ -45,8 +47,13 @@ class Launcher:
                 port=arguments["port"],
                 threads=arguments["max_num_threads"],
                 sections=config.application(
-                    Path.cwd(), job, debug=arguments["debug"], options=_options()
+                    Path.cwd(),
+                    job,
+                    debug=arguments["debug"],
+                    options=_options(),
+                    mounts=_mounts(server.registry.port(MAIN)),
                 ),
+                mounts=tuple(mount.directory for mount in server.registry.port(MAIN).mounts),
                 pass_fds=(control,),
             )
             threading.Thread(target=self._listen, args=[reading], daemon=True).start()
@@ -80,17 +87,30 @@ def _options() -> dict[str, str]:
     return dict(word.split("=", 1) for word in words)
 
 
+def _mounts(port: Port) -> str:
+    return mounts(
+        [(route.path, route.is_prefix) for route in port.routes],
+        [(mount.path, mount.directory) for mount in port.mounts],
+        answers=Path.cwd() / ".hwebserver",
+        script=_script(),
+    )
+
+
+def _script() -> Path:
+    script = sys.modules["__main__"].__file__
+    if script is None:
+        raise OperationFailed("run() is called from no file")
+    return Path(script).resolve()
+
+
 def _announce(callback: Callable[..., object] | None, port: int) -> None:
     if callback is not None:
         callback(MAIN, port)
 
 
 def _job(server: Server, control: int) -> dict[str, Any]:
-    script = sys.modules["__main__"].__file__
-    if script is None:
-        raise OperationFailed("run() is called from no file")
     return {
-        "script": str(Path(script).resolve()),
+        "script": str(_script()),
         "argv": sys.argv,
         "path": sys.path,
         "directory": str(Path.cwd()),

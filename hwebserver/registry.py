@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from ..handlers.base import RequestHandler
 
@@ -31,11 +32,20 @@ class Route:
     handler: type[RequestHandler]
 
 
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A directory, absolute, whose files answer below a path."""
+
+    path: str
+    directory: Path
+
+
 @dataclass(slots=True)
 class Port:
     """All that is registered for one port."""
 
     routes: list[Route] = field(default_factory=list)
+    mounts: list[Mount] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
 

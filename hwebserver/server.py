@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 from .handlers import as_handler
 from .registry import Registry, Route
 from .running import request_shutdown, run
+from .static import mount_of, port_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from os import PathLike
 
     T = TypeVar("T")
 
@@ -32,6 +34,20 @@ class Server:
             return target
 
         return register
+
+    def registerStaticFilesDirectory(
+        self, directory: str | PathLike[str], url_prefix: str = "/static", port: int | str = -1
+    ) -> None:
+        """Have Apache send the files of *directory* below *url_prefix*; no Python runs for them.
+
+        directory: counts from the working directory.
+        port: a port's name, or -1 or 0 for the main one.
+
+        Of all that have a URL's path the one with most components of it answers, and of equal ones
+        a handler; of directories at one prefix the first that has the file.  Raises OperationFailed
+        for what is no directory.
+        """
+        self.registry.port(port_name(port)).mounts.append(mount_of(directory, url_prefix))
 
     def isInDebugMode(self) -> bool:
         """Whether run() was called with debug."""

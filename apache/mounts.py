@@ -1,0 +1,111 @@
+"""Apache configuration for directories whose files answer for URLs, beside handlers in Python.
+
+Of all that have a URL's path the one with most components of it answers; of equal ones Python.
+Apache takes the first Alias that fits, so they are in this order.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .templates import quotable, render
+
+#: Characters that stand for themselves in a pattern, between quotes.
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_-")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What answers at a path, without a slash at its end.
+
+    is_prefix: below it as well.
+    directories: those whose files do; none: Python does.
+    """
+
+    path: str
+    is_prefix: bool = True
+    directories: tuple[Path, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """How many components the path has."""
+        return self.path.count("/")
+
+    @property
+    def pattern(self) -> str:
+        """What matches the URLs, %xx decoded."""
+        end = "(/|$)" if self.is_prefix else "/?$"
+        return f"^{_pattern(self.path)}{end}"
+
+
+def mounts(
+    routes: Iterable[tuple[str, bool]],
+    directories: Iterable[tuple[str, Path]],
+    *,
+    answers: Path,
+    script: Path,
+) -> str:
+    """The lines for *directories*, each with its path, beside *routes*, paths of handlers and
+    whether they are prefixes.
+
+    Of directories at one path the first that has the file is taken.
+    answers: the file that stands for all handlers; the lines that map the rest to it come after.
+    script: the file whose text must not be sent.
+    """
+    served: dict[str, list[Path]] = {}
+    for path, directory in directories:
+        served.setdefault(_trimmed(path), []).append(directory)
+    if not served:
+        return ""
+    places = [Place(_trimmed(path), is_prefix) for path, is_prefix in routes]
+    places += [Place(path, directories=tuple(found)) for path, found in served.items()]
+    places.sort(key=lambda place: (-place.depth, bool(place.directories)))
+    lines = [*_rewrites(places), *(_alias(place, answers) for place in places)]
+    roots = dict.fromkeys(directory for found in served.values() for directory in found)
+    lines += [render("mount", directory=quotable(directory)) for directory in roots]
+    if any(script.is_relative_to(directory) for directory in roots):
+        lines.append(_denied(script))
+    return "\n".join(lines)
+
+
+def _trimmed(path: str) -> str:
+    return f"/{path.strip('/')}".rstrip("/")
+
+
+def _alias(place: Place, answers: Path) -> str:
+    if not place.directories:
+        return f'AliasMatch "{place.pattern}" "{quotable(answers)}"'
+    end = "" if place.path else "/"
+    directory = quotable(place.directories[0]).rstrip("/")
+    return f'Alias "{_quoted(place.path)}{end}" "{directory}{end}"'
+
+
+def _rewrites(places: Sequence[Place]) -> list[str]:
+    """Lines that look which directory has a file, if several are at one path; what comes before
+    them in order is left to the aliases."""
+    if all(len(place.directories) < 2 for place in places):
+        return []
+    lines = ["RewriteEngine On"]
+    for place in places:
+        for directory in place.directories if len(place.directories) > 1 else ():
+            file = quotable(directory).replace("$", "\\$").replace("%", "\\%") + "/$1"
+            lines.append(f'RewriteCond "{file}" -f')
+            lines.append(f'RewriteRule "^{_pattern(place.path)}/(.+)$" "{file}" [L]')
+        lines.append(f'RewriteRule "{place.pattern}" - [L]')
+    return lines
+
+
+def _denied(script: Path) -> str:
+    return (
+        f'<Directory "{quotable(script.parent)}">\n    <FilesMatch "^{_pattern(script.name)}$">\n'
+        "        Require all denied\n    </FilesMatch>\n</Directory>\n"
+    )
+
+
+def _pattern(text: str) -> str:
+    """A pattern for *text* that holds no character with a meaning in the configuration."""
+    return "".join(chr(byte) if chr(byte) in _PLAIN else f"\\x{byte:02x}" for byte in text.encode())
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
