@@ -32,6 +32,7 @@ ln -sfn ../httpdapi.py .typing/httpdapi.py
 ln -sfn ../httpdapi_publisher.py .typing/httpdapi_publisher.py
 ln -sfn ../httpdapi_cgi.py .typing/httpdapi_cgi.py
 ln -sfn ../hwebserver/alias .typing/hwebserver
+ln -sfn ../webapiclient.py .typing/webapiclient.py
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo "$PWD/.typing" >"$site/httpdapy.pth"
 cat >"$venv/bin/httpdapy" <<END

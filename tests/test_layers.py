@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("handlers", "interpreters", "apache", "hwebserver", "conf")
+FOLDERS = ("handlers", "interpreters", "apache", "hwebserver", "client", "conf")
 #: What each may import of the others.
 ALLOWED = {
     "handlers": set(),
     "interpreters": {"handlers"},
     "apache": {"interpreters", "handlers", "conf"},
-    "hwebserver": {"apache", "handlers"},
+    "hwebserver": {"apache", "interpreters", "handlers"},
+    "client": set(),
     "conf": set(),
 }
 FILES = [

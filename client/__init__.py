@@ -1,0 +1,1 @@
+"""The client of API functions: what ``import webapiclient`` gives.  It imports httpx."""
