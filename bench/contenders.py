@@ -4,6 +4,7 @@ The pages are in sites/, a directory for each contender.
 """
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -21,6 +22,8 @@ _SITES = Path(__file__).parent / "sites"
 #: Where `make bench-peers` puts Python's frameworks.
 _FRAMEWORKS = Path(__file__).parents[1] / ".venv-bench" / "bin"
 _PROGRAMS = Path(sys.prefix) / "bin"
+_PATH = "/usr/sbin:/usr/bin"
+_APXS = shutil.which("mod_wsgi-apxs", path=_PROGRAMS) or shutil.which("apxs", path=_PATH)
 _INSTALL = "'make bench-peers' installs it"
 
 EVENT = Setting("event", 2, 16)
@@ -176,6 +179,33 @@ def static(page: str, setting: Setting, **how: Sequence[str]) -> Iterator[Server
 
 
 @contextmanager
+def empty(page: str, setting: Setting, **how: Sequence[str]) -> Iterator[Server]:
+    """A C module that answers from memory, without an .htaccess: the least that Apache takes."""
+    with directory() as root:
+        site = root / "site"
+        site.mkdir()
+        (site / f"{page}.c").touch()
+        module = root / "mod_empty.so"
+        includes = [f"-I{_apxs('INCLUDEDIR')}", *_apxs("EXTRA_INCLUDES").split()]
+        source = _SITES / "c" / "empty.c"
+        command = [
+            "cc",
+            "-shared",
+            "-fPIC",
+            "-O2",
+            "-D_GNU_SOURCE",
+            *includes,
+            "-o",
+            module,
+            source,
+        ]
+        subprocess.run(command, check=True)
+        own = f'LoadModule empty_module "{module}"\nAddHandler empty .c'
+        with apache(root, setting, own, page=f"{page}.c", **how) as server:
+            yield server
+
+
+@contextmanager
 def nginx(page: str, setting: Setting) -> Iterator[Server]:
     """A file that nginx sends."""
     text = """
@@ -283,6 +313,14 @@ def _wsgi() -> str:
     return f'LoadModule wsgi_module "{PARTS.wsgi}"\nWSGIPythonHome "{PARTS.home}"'
 
 
+def _apxs(name: str) -> str:
+    """One of the settings that Apache was built with."""
+    query = subprocess.run(
+        [_APXS or "apxs", "-q", name], capture_output=True, text=True, check=True
+    )
+    return query.stdout.strip()
+
+
 def _php() -> Path | None:
     return next(PARTS.modules.glob("libphp*.so"), None)
 
@@ -308,6 +346,9 @@ MOD_PYTHON = Contender(
 )
 BARE = Contender("bare mod_wsgi", (EVENT, PREFORK), mod_wsgi)
 STATIC = Contender("static file", (EVENT, PREFORK), static)
+
+#: What no handler can be faster than.
+EMPTY = Contender("an empty C handler", (EVENT, PREFORK), empty)
 
 MOD_PYTHON_HTACCESS = Contender(
     "mod_python with such an .htaccess",
@@ -339,7 +380,7 @@ OTHERS = (
         "nginx, static file",
         (Setting("workers", 1), Setting("workers", 2)),
         nginx,
-        _lacking(shutil.which("nginx", path="/usr/sbin:/usr/bin")),
+        _lacking(shutil.which("nginx", path=_PATH)),
     ),
     Contender(
         "gunicorn + Flask",

@@ -9,6 +9,7 @@ from .bench import RATE, Bench, Servers, running, turns
 from .contenders import (
     ALONE,
     BARE,
+    EMPTY,
     EVENT,
     MOD_PYTHON,
     MOD_PYTHON_HTACCESS,
@@ -22,14 +23,14 @@ from .machine import PARTS
 from .report import at_least, at_most
 from .servers import Server, Setting
 
-# At the best settings.  Files have no goal: no Python runs for them.
+# At the best settings.  Files and C have no goal: no Python runs for them.
 _GOALS = {each.name: at_least(1) for each in OTHERS if "static" not in each.name}
 _GOALS |= {MOD_PYTHON.name: at_least(1.3), BARE.name: at_least(1.5)}
 
 
 def hello(bench: Bench) -> None:
     """Hello world, each contender at the best of its settings, then all with the event MPM."""
-    rivals = bench.present((OURS, MOD_PYTHON, BARE, STATIC))
+    rivals = bench.present((OURS, MOD_PYTHON, BARE, STATIC, EMPTY))
     others = [] if bench.quick else bench.present(OTHERS)
     pairs = [
         (contender, setting)
@@ -57,6 +58,11 @@ def _at_best_settings(
     work = f"hello RequestHandler, {_count(connections)}, each at its best setting"
     figures = bench.figures(work, turns(chosen, lambda server: bench.rate(server, connections)))
     bench.compare(work, figures, _GOALS)
+    if MOD_PYTHON.name in figures:
+        most = ratio(figures[EMPTY.name], figures[MOD_PYTHON.name])
+        bench.row(
+            f"the most that is possible: {EMPTY.name}, {_count(connections)}", MOD_PYTHON.name, most
+        )
 
 
 def _best_settings(
@@ -123,7 +129,7 @@ def cpu_per_request(bench: Bench) -> None:
         load = wrk(server.url, connections=1, seconds=bench.seconds, wrap=wrap)
         return (server.cpu_s() - before) / load.requests * 1e6
 
-    more = () if bench.quick else (MOD_PYTHON_HTACCESS, STATIC)
+    more = () if bench.quick else (MOD_PYTHON_HTACCESS, STATIC, EMPTY)
     pairs = [(each, ALONE) for each in bench.present((OURS, MOD_PYTHON, BARE, *more))]
     with running("hello", pairs, wrap=["taskset", "-c", cores[0]]) as servers:
         warm(server.url for server in servers.values())
