@@ -4,7 +4,7 @@
 #   QUICK=1                  make bench in two minutes
 VENV ?= .venv
 SITE ?= samples
-PYTHON_FILES = apache conf handlers hwebserver interpreters __init__.py httpdapi.py
+PYTHON_FILES = apache client conf handlers hwebserver interpreters __init__.py httpdapi.py webapiclient.py
 LINK = $(VENV)/lib/mod_httpdapy.so
 export PYTHON
 
@@ -14,7 +14,7 @@ ifneq ($(PYTHON),$(shell cat $(VENV)/.python 2>/dev/null))
 endif
 endif
 
-.PHONY: serve build test asan soak check bench bench-peers bench-check clean
+.PHONY: serve build test docs asan soak check bench bench-peers bench-check clean
 
 serve: build
 	@$(VENV)/bin/httpdapy serve $(SITE) $(ARGS)
@@ -25,16 +25,20 @@ build: $(VENV)/.ready $(LINK)
 test: build $(VENV)/.test-ready
 	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
 
+docs: $(VENV)/.docs-ready
+	@$(VENV)/bin/python -m properdocs build --strict && echo build/docs/index.html
+
 asan: build $(VENV)/.test-ready
 	setup/asan.sh $(VENV) $(ARGS)
 
 soak: build $(VENV)/.test-ready
 	$(VENV)/bin/python tests/soak.py $(ARGS)
 
-check: build $(VENV)/.test-ready
+check: build $(VENV)/.test-ready $(VENV)/.docs-ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	cd .typing && ../$(VENV)/bin/mypy --config-file ../pyproject.toml -p httpdapy
-	$(VENV)/bin/python -m pytest -q tests/test_layers.py
+	$(VENV)/bin/python -m pytest -q tests/test_layers.py tests/test_docs.py
+	$(VENV)/bin/python -m properdocs build --strict
 
 bench: build
 	@$(VENV)/bin/python -m bench $(if $(QUICK),--quick) $(ARGS)
@@ -54,6 +58,9 @@ $(VENV)/.ready: $(wildcard setup/*.sh) setup/requirements.txt setup/requirements
 
 $(VENV)/.test-ready: $(VENV)/.ready setup/requirements-test.txt
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r setup/requirements-test.txt && touch $@
+
+$(VENV)/.docs-ready: $(VENV)/.ready setup/requirements-docs.txt
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r setup/requirements-docs.txt && touch $@
 
 $(LINK): $(VENV)/.ready setup/link.sh $(wildcard apache/*.c apache/*.h)
 	@setup/link.sh $(VENV) $@

@@ -2,15 +2,12 @@
 
 import contextlib
 import http.client
-import re
 import socket
-from pathlib import Path
 
 import pytest
+from support.guide import DOCS, blocks
 from support.publishing import FORM, HELLO, SETTINGS, basic, upload
 from support.site import Answer, Site, TestServer, at_once, running_server
-
-DOCS = Path(__file__).parents[2] / "docs/publisher.md"
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +25,6 @@ def site(publishing: TestServer):
     yield site
     publishing.settle()
     publishing.log.check()
-
-
-def documented(language: str, number: int) -> str:
-    """An example in docs/publisher.md."""
-    return re.findall(rf"```{language}\n(.*?)```", DOCS.read_text(), re.DOTALL)[number]
 
 
 # ---- which object answers -----------------------------------------------------------------------
@@ -53,12 +45,6 @@ def test_say_hello(site: Site, path: str, text: str):
     answer = site.get(path)
     assert (answer.status, answer.type) == (200, "text/plain; charset=utf-8")
     assert answer.text == text and answer.headers["Content-Length"] == str(len(answer.body))
-
-
-def test_documented_example(site: Site):
-    site.write("zpublisher_hello.py", documented("python", 0))
-    site.htaccess(documented("apache", 0))
-    assert site.text("zpublisher_hello/sayHello?name=Joe") == "Hello Joe!"
 
 
 def test_say_hello_by_post(site: Site):
@@ -469,7 +455,8 @@ def test_unauthorized(site: Site):
 
 
 def test_groups_and_roles(site: Site):
-    site.write("club.py", documented("python", 1))
+    (club,) = (block.text for block in blocks(DOCS / "publisher.md") if "house.py" in block.files)
+    site.write("club.py", club)
 
     def get(name: str, *user: str) -> tuple[int, str]:
         answer = site.request("GET", f"club/{name}", headers=basic(*user) if user else {})
