@@ -60,7 +60,8 @@ def mounts(
     places = [Place(_trimmed(path), is_prefix) for path, is_prefix in routes]
     places += [Place(path, directories=tuple(found)) for path, found in served.items()]
     places.sort(key=lambda place: (-place.depth, bool(place.directories)))
-    lines = [*_rewrites(places), *(_alias(place, answers) for place in places)]
+    lines = ["LogLevel alias:error"]  # which warns of paths below others
+    lines += [*_rewrites(places), *(_alias(place, answers) for place in places)]
     roots = dict.fromkeys(directory for found in served.values() for directory in found)
     lines += [render("mount", directory=quotable(directory)) for directory in roots]
     if any(script.is_relative_to(directory) for directory in roots):
@@ -69,7 +70,7 @@ def mounts(
 
 
 def _trimmed(path: str) -> str:
-    return f"/{path.strip('/')}".rstrip("/")
+    return "".join(f"/{part}" for part in path.split("/") if part)
 
 
 def _alias(place: Place, answers: Path) -> str:

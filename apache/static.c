@@ -1,7 +1,8 @@
 /* StaticFiles On: what lies below the section's directory is sent as it is.
  *
- * Only regular files are sent.  Forbidden are hidden ones, those in hidden directories, and what a
- * symbolic link has outside of the directory.  What a handler of Python answers is left to it.
+ * Only regular files are sent, and for GET only.  Forbidden are hidden ones, those in hidden
+ * directories, and what a symbolic link has outside of the directory.  What a handler of Python answers
+ * is left to it.
  */
 #include "static.h"
 
@@ -84,6 +85,10 @@ static int check(request_rec *r)
         return HTTP_FORBIDDEN;
     if (r->finfo.filetype != APR_REG)
         return HTTP_NOT_FOUND;
+    if (r->method_number != M_GET && r->method_number != M_OPTIONS) {
+        r->allowed |= AP_METHOD_BIT << M_GET | AP_METHOD_BIT << M_OPTIONS;
+        return HTTP_METHOD_NOT_ALLOWED;
+    }
     return is_inside(r, conf->static_real) ? DECLINED : HTTP_FORBIDDEN;
 }
 
