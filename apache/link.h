@@ -16,10 +16,12 @@
 #define HDPY_NOTE_PROCESS "httpdapy.process"
 
 /* Environment of the request: the script's directory with the settings in force; the file's stamp:
- * mtime in microseconds, size and inode, empty when there is no such file; and its content type. */
+ * mtime in microseconds, size and inode, empty when there is no such file; its content type; and the
+ * TCP port at which the connection has come in. */
 #define HDPY_ENV_SETTINGS "httpdapy.settings"
 #define HDPY_ENV_STAMP "httpdapy.stamp"
 #define HDPY_ENV_TYPE "httpdapy.type"
+#define HDPY_ENV_PORT "httpdapy.port"
 
 /* How the other files look that Python has had watched for this script, and the response header in
  * which it names them; see watch.h. */

@@ -274,6 +274,11 @@ static PyObject *get_local_addr(Request *self, void *unused)
     return is_live(self) ? latin1_str(self->r->connection->local_ip) : NULL;
 }
 
+static PyObject *get_local_port(Request *self, void *unused)
+{
+    return is_live(self) ? PyLong_FromLong(self->r->connection->local_addr->port) : NULL;
+}
+
 static PyObject *get_remote_port(Request *self, void *unused)
 {
     return is_live(self) ? PyLong_FromLong(self->r->connection->client_addr->port) : NULL;
@@ -1109,6 +1114,7 @@ static PyGetSetDef attributes[] = {
     {"user", (getter)get_user, (setter)set_user, NULL, NULL},
     {"interpreter", (getter)get_interpreter, NULL, NULL, NULL},
     {"local_addr", (getter)get_local_addr, NULL, NULL, NULL},
+    {"local_port", (getter)get_local_port, NULL, NULL, NULL},
     {"remote_port", (getter)get_remote_port, NULL, NULL, NULL},
     {"server_name", (getter)taking_get_server_name, NULL, NULL, NULL},
     {"server_port", (getter)get_server_port, NULL, NULL, NULL},

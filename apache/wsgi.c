@@ -37,6 +37,8 @@ int hdpy_wsgi_run(request_rec *r, const hdpy_target *target)
     apr_table_setn(r->subprocess_env, HDPY_ENV_SETTINGS, target->settings);
     apr_table_setn(r->subprocess_env, HDPY_ENV_STAMP, stamp_text(r));
     apr_table_setn(r->subprocess_env, HDPY_ENV_TYPE, r->content_type ? r->content_type : "");
+    apr_table_setn(r->subprocess_env, HDPY_ENV_PORT,
+                   apr_itoa(r->pool, r->connection->local_addr->port));
     apr_table_setn(r->subprocess_env, HDPY_ENV_WATCHED, target->looked);
     hdpy_direct_prepare(target->interpreter);
     answer = hdpy_answer_filter(r, target->watch_key);

@@ -112,6 +112,10 @@ class Request(Protocol):
         """IP address at which the connection has come in."""
 
     @property
+    def local_port(self) -> int:
+        """TCP port at which the connection has come in."""
+
+    @property
     def server_name(self) -> str:
         """Name of the server, as UseCanonicalName has it."""
 

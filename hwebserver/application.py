@@ -6,26 +6,40 @@ from typing import TYPE_CHECKING
 
 from ..handlers import base
 from .errors import OperationFailed
+from .handlers import ResponseHandler
+from .responses import notFoundResponse
 from .routing import Router
 
 if TYPE_CHECKING:
-    from ..handlers.request import Request
+    from ..handlers.request import Request as ApacheRequest
     from .registry import Registry
+    from .request import Request
+    from .response import Response
 
 _routers: dict[str, Router] = {}
+_failure: BaseException | None = None
 
 
 def serve(registry: Registry) -> None:
-    """Have RequestHandler answer with the handlers of *registry*."""
+    """Have RequestHandler answer with the handlers of *registry*, which takes no more then."""
+    registry.is_served = True
     _routers.clear()
     _routers.update((name, Router(port.routes)) for name, port in registry.ports.items())
+
+
+def serve_failure(error: BaseException) -> None:
+    """Have RequestHandler raise *error*, with which the script has ended."""
+    global _failure
+    _failure = error
 
 
 class RequestHandler(base.RequestHandler):
     """Stands for the registered handlers: for_request() gives the one for the path."""
 
     @classmethod
-    def for_request(cls, req: Request) -> base.RequestHandler:
+    def for_request(cls, req: ApacheRequest) -> base.RequestHandler:
+        if _failure is not None:
+            raise _failure
         port = req.options["hwebserver_port"]
         router = _routers.get(port)
         if router is None:
@@ -34,13 +48,8 @@ class RequestHandler(base.RequestHandler):
         return handler.for_request(req)
 
 
-class NotFound(base.RequestHandler):
+class NotFound(ResponseHandler):
     """No handler has the path."""
 
-    content_type = "text/plain"
-
-    def Content(self) -> str:
-        return "Not Found"
-
-    def Status(self) -> None:
-        self.req.status = 404
+    def handle(self, request: Request) -> Response:
+        return notFoundResponse(request)

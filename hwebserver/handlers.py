@@ -6,40 +6,128 @@ from typing import TYPE_CHECKING, Any
 
 from ..handlers.base import RequestHandler
 from ..handlers.constants import REQ_PROCEED
+from ..handlers.exits import excerpt
+from .coroutines import answered, is_coroutine
 from .request import Request
 from .response import Response
+from .responses import errorResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
-class URLHandler(RequestHandler):
-    """Base class of handlers of a URL."""
+class ResponseHandler(RequestHandler):
+    """Base class of handlers that return a Response."""
+
+    #: Methods that it answers, in capitals, HEAD where GET is; none: all.
+    methods: Iterable[str] = ()
 
     def Handle(self) -> object:
-        response = self.handle(Request(self.req))
-        if not isinstance(response, Response):
-            raise TypeError(f"a handler returns a Response, not {response!r}")
-        response.send(self.req)
+        req = self.req
+        request = Request(req)
+        try:
+            if req.method not in ("GET", "HEAD"):
+                request.check_length()
+            if self.methods and not self._answers(req.method):
+                response: object = self._refusal(request)
+            else:
+                response = self.handle(request)
+            if not isinstance(response, Response):
+                response = self._settled(request, response)
+            if response is not None:
+                request.send(response)
+        finally:
+            request.close()
         return REQ_PROCEED
 
     def handle(self, request: Request) -> object:
-        """Answer *request* with a Response."""
+        """Answer *request* with a Response, or a coroutine that does."""
         raise NotImplementedError
 
+    def _settled(self, request: Request, result: object) -> Response | None:
+        """The Response that *result* comes to, None if one was sent."""
+        if is_coroutine(result):
+            result = answered(request, result)
+        if isinstance(result, Response) or (result is None and request.is_answered):
+            return result
+        raise TypeError(
+            f"{type(self).__qualname__} returned {excerpt(result)}, no Response: "
+            "a handler ends with return hwebserver.Response(...)"
+        )
 
-def handler_of(function: Callable[[Request], object]) -> type[RequestHandler]:
-    """A handler that calls *function*."""
+    def _answers(self, method: str) -> bool:
+        return method in self.methods or (method == "HEAD" and "GET" in self.methods)
 
-    class FunctionHandler(URLHandler):
-        def handle(self, request: Request) -> object:
-            return function(request)
+    def _refusal(self, request: Request) -> Response:
+        allowed = {*self.methods, "HEAD"} if "GET" in self.methods else set(self.methods)
+        message = f"{request.path()} does not take the method {request.method()}"
+        response = errorResponse(request, message, 405)
+        response.setHeader("Allow", ", ".join(sorted(allowed)))
+        return response
 
-    return FunctionHandler
+
+class URLHandler:
+    """Base class of objects that answer a URL; register one by insertHandlerForPort().
+
+    methods: those that it answers, HEAD with GET; others get 405.
+    allows_partial: it answers all that lies below *path* as well.
+    """
+
+    def __init__(
+        self, path: str, methods: Iterable[str] = ("GET", "POST"), allows_partial: bool = False
+    ) -> None:
+        if isinstance(methods, str):
+            raise TypeError(f"methods is a list of names, as in [{methods!r}], not {methods!r}")
+        self.path = path
+        self.methods = [method.upper() for method in methods]
+        self.allows_partial = allows_partial
+
+    def handle(self, request: Request) -> object:
+        """Answer *request* with a Response.  Several threads may be in it at once."""
+        raise NotImplementedError(f"{type(self).__qualname__} has no method handle(self, request)")
 
 
-def as_handler(target: Any) -> type[RequestHandler]:
-    """What answers for *target*, a function or a RequestHandler subclass."""
-    if isinstance(target, type) and issubclass(target, RequestHandler):
-        return target
-    return handler_of(target)
+class AsyncURLHandler(URLHandler):
+    """A URLHandler whose handle() is async, and answers by ``request.send(response)``.
+
+    All of a process run on one event loop; none may keep it waiting.
+    """
+
+    async def handle(self, request: Request) -> object:
+        """Answer *request* by ``request.send(response)``."""
+        raise NotImplementedError(f"{type(self).__qualname__} has no method handle(self, request)")
+
+
+def handler_of(
+    answer: Callable[[Request], object], name: str, methods: Iterable[str] = ()
+) -> type[RequestHandler]:
+    """A handler that calls *answer*, by the *name* that the log has for it."""
+    body = {"handle": staticmethod(answer), "methods": frozenset(methods), "__qualname__": name}
+    return type(name, (ResponseHandler,), body)
+
+
+def handler_of_instance(handler: URLHandler) -> type[RequestHandler]:
+    """A handler that leaves requests to the object *handler*."""
+    if not isinstance(handler, URLHandler):
+        raise TypeError(f"{handler!r} is no instance of hwebserver.URLHandler")
+    return handler_of(handler.handle, type(handler).__qualname__, handler.methods)
+
+
+def as_handler(target: Any, path: str, is_prefix: bool) -> type[RequestHandler]:
+    """What answers for *target*: a function or the like, or a RequestHandler or URLHandler
+    subclass, of which an object is made with *path* and *is_prefix*.
+
+    Raises TypeError for what is none of these.
+    """
+    if isinstance(target, type):
+        if issubclass(target, RequestHandler):
+            return target
+        if issubclass(target, URLHandler):
+            return handler_of_instance(target(path, allows_partial=is_prefix))
+    elif isinstance(target, URLHandler):
+        raise TypeError("an instance of URLHandler has its path; insertHandlerForPort() takes it")
+    elif callable(target):
+        return handler_of(target, getattr(target, "__qualname__", type(target).__qualname__))
+    raise TypeError(
+        f"urlHandler takes a function, or a class of RequestHandler or URLHandler, not {target!r}"
+    )

@@ -5,31 +5,46 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .errors import OperationFailed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from ..handlers.base import RequestHandler
+    from .api import APIFunction
 
 #: The name of the port that run() is given.
 MAIN = "main"
 
+_MAIN_TOO = (MAIN, "", "0", 0)  # 0: its number in hou.webServer
+_ALL = ("-1", -1)
+
 
 def parts(path: str) -> tuple[str, ...]:
-    """The components of a path; a slash at its end makes no difference."""
-    return tuple(path.strip("/").split("/")) if path.strip("/") else ()
+    """The components of a path; slashes at its end, and a second in a row, make no difference."""
+    return tuple(filter(None, path.split("/")))
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A handler at a path.
+    """A handler at a path, %xx decoded.
 
     is_prefix: it answers all that lies below as well.
+
+    Raises ValueError for what no URL's path is.
     """
 
     path: str
     is_prefix: bool
     handler: type[RequestHandler]
+
+    def __post_init__(self) -> None:
+        path = self.path
+        if not isinstance(path, str) or path[:1] != "/":
+            raise ValueError(f"the path of a handler begins with '/', which {path!r} does not")
+        if "\0" in path or not {".", ".."}.isdisjoint(path.split("/")):
+            raise ValueError(f"no URL has the path {path!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,8 @@ class Port:
     routes: list[Route] = field(default_factory=list)
     mounts: list[Mount] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    #: API functions by name
+    functions: dict[str, APIFunction] = field(default_factory=dict)
 
 
 class Registry:
@@ -54,12 +71,47 @@ class Registry:
 
     def __init__(self) -> None:
         self.ports: dict[str, Port] = {MAIN: Port()}
+        self._everywhere: list[Route] = []
+        #: whether what is registered has gone into service
+        self.is_served = False
 
     def port(self, name: str) -> Port:
-        """The port of that name, made if there is none; "" is the main one."""
-        return self.ports.setdefault(name or MAIN, Port())
+        """The port of that name, made if there is none; "" is the main one.
 
-    def add(self, route: Route, ports: Iterable[str]) -> None:
-        """Have *route* answer at the *ports*; none means the main one."""
+        Raises OperationFailed when the server runs: nothing can be registered any more.
+        """
+        if self.is_served:
+            raise OperationFailed(
+                "the server runs, with what was registered before: register first, then call run()"
+            )
+        name = name or MAIN
+        if name not in self.ports:
+            self.ports[name] = Port(routes=list(self._everywhere))
+        return self.ports[name]
+
+    def named(self, ports: Iterable[str | int]) -> list[Port]:
+        """The ports of these names; none means the main one, -1 all of them.
+
+        Raises TypeError for what is no list of names.
+        """
+        if isinstance(ports, str | int):
+            raise TypeError(f"ports is a list of names, as in ports=[{ports!r}], not {ports!r}")
+        found: dict[str, Port] = {}
         for name in list(ports) or [MAIN]:
-            self.port(name).routes.append(route)
+            if name in _ALL:
+                self.port(MAIN)
+                found |= self.ports
+            elif name in _MAIN_TOO:
+                found[MAIN] = self.port(MAIN)
+            elif isinstance(name, str):
+                found[name] = self.port(name)
+            else:
+                raise TypeError(f"ports has {name!r}: a port is named by a str")
+        return list(found.values())
+
+    def add(self, route: Route, ports: Iterable[str | int]) -> None:
+        """Have *route* answer at the *ports*, as named() has them."""
+        for port in self.named(ports):
+            port.routes.append(route)
+        if any(name in _ALL for name in ports):
+            self._everywhere.append(route)

@@ -1,12 +1,15 @@
 """What run() and requestShutdown() do: that depends on where the script runs.
 
 Under Python itself the launcher starts Apache (launcher.py).  In Apache's process the same script
-is run up to its run(), and what it has registered is served (embedded.py).
+is run up to its run(), and what it has registered is served (embedded.py).  The modules of an
+Apache directory are loaded by Apache as it is (directory.py).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
+
+from ..handlers import loading
 
 if TYPE_CHECKING:
     from .server import Server
@@ -25,6 +28,11 @@ class Runner(Protocol):
 #: The place where this process runs scripts, if that is not the launcher's.
 runner: Runner | None = None
 
+#: The server whose requests this process answers, if a script has called its run().
+served: Server | None = None
+
+NO_SHUTDOWN = "Apache serves a directory: whoever has started it ends it, not a handler"
+
 
 def run(server: Server, arguments: dict[str, Any]) -> None:
     """Serve what *server* has, here."""
@@ -39,7 +47,12 @@ def request_shutdown(server: Server) -> None:
 def _runner() -> Runner:
     global runner
     if runner is None:
-        from .launcher import Launcher
+        if loading.registered is not None:
+            from .directory import here
 
-        runner = Launcher()
+            runner = here
+        else:
+            from .launcher import Launcher
+
+            runner = Launcher()
     return runner

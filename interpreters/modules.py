@@ -41,6 +41,7 @@ from importlib.machinery import (
 )
 from types import ModuleType
 
+from ..handlers import loading
 from .imports import imported_names, is_library
 from .records import Failure, Handler, Seed, SiteModule, Transaction
 from .stamps import stamp, stamp_text, unchanged
@@ -262,6 +263,7 @@ class Modules:
             record = self._by_name.get(module.__name__)
             if record is None or record.module is not module:
                 record = self._record_unmanaged(module)
+            self._adopt(record)
         except BaseException as error:
             self._roll_back(transaction)
             transaction.read.setdefault(source.path, stamp(source.path))
@@ -370,6 +372,11 @@ class Modules:
         self._by_path[path] = self._by_name[module.__name__] = record
         return record
 
+    def _adopt(self, record: SiteModule) -> None:
+        registered = [item for m in reversed(self._closure(record)) for item in m.registered]
+        if registered:
+            loading.adopt(record.module, registered)
+
     # -- what the loader calls -------------------------------------------------------------------
 
     def _path_hook(self, path: str) -> FileFinder:
@@ -386,6 +393,13 @@ class Modules:
     def existing(self, path: str) -> SiteModule | None:
         """The module of a file, loaded or being loaded by this thread, under whatever name."""
         return self._by_path.get(path) or self._executing.get((get_ident(), path))
+
+    def registered(self) -> list[Any] | None:
+        """What the module that this thread is loading has registered, as handlers/loading.py has
+        it."""
+        thread = get_ident()
+        found = [record for (ident, _), record in list(self._executing.items()) if ident == thread]
+        return found[-1].registered if found else None
 
     def alias(self, record: SiteModule, name: str) -> None:
         """Note that *record* is in sys.modules as *name* too."""

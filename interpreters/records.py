@@ -24,7 +24,17 @@ RETRY_SECONDS = 1.0
 class SiteModule:
     """One loaded file of the site."""
 
-    __slots__ = ("imports", "loaded", "module", "names", "path", "reloaded", "spec", "stamp")
+    __slots__ = (
+        "imports",
+        "loaded",
+        "module",
+        "names",
+        "path",
+        "registered",
+        "reloaded",
+        "spec",
+        "stamp",
+    )
 
     def __init__(self, path: str, read: Stamp | None, spec: ModuleSpec, module: ModuleType) -> None:
         self.path = path
@@ -36,6 +46,8 @@ class SiteModule:
         self.names = {spec.name}
         #: absolute names in its import statements
         self.imports: frozenset[str] = frozenset()
+        #: what it has registered while it was loaded
+        self.registered: list[Any] = []
         #: number of the transaction that loaded it, and the same if that replaced another, else 0
         self.loaded = 0
         self.reloaded = 0

@@ -20,6 +20,7 @@ from .derived import OVER, Derived, read_error
 from .dispatch import Dispatcher, log_failure
 from .link import (
     ENV_LINK,
+    ENV_PORT,
     ENV_SETTINGS,
     ENV_STAMP,
     ENV_TYPE,
@@ -139,6 +140,10 @@ class WSGIRequest(Derived):
     @property
     def local_addr(self) -> str:
         return self.environ["SERVER_ADDR"]  # type: ignore[no-any-return]
+
+    @property
+    def local_port(self) -> int:
+        return int(self.environ[ENV_PORT])
 
     @property
     def server_name(self) -> str:
@@ -405,6 +410,7 @@ class Application:
         published = PublishedModules(modules, search)
         loading.load_module = published.load  # type: ignore[assignment]
         loading.load_script = published.load_script  # type: ignore[assignment]
+        loading.registered = modules.registered
         loading.log_failure = log_failure  # type: ignore[assignment]
         self._lock = allocate_lock()
         self._is_direct: bool | None = None

@@ -13,8 +13,8 @@ class RequestHandler(httpdapi.RequestHandler):
     def Content(self):
         r = self.req
         names = ('method', 'uri', 'unparsed_uri', 'args', 'protocol', 'filename', 'path_info',
-                 'user', 'remote_addr', 'local_addr', 'server_name', 'server_port', 'scheme',
-                 'status', 'started', 'content_type', 'directory', 'interpreter')
+                 'user', 'remote_addr', 'local_addr', 'local_port', 'server_name', 'server_port',
+                 'scheme', 'status', 'started', 'content_type', 'directory', 'interpreter')
         facts = {name: getattr(r, name) for name in names}
         facts['options'] = dict(r.options)
         facts['headers'] = dict(r.headers_in)

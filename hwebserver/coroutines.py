@@ -1,0 +1,99 @@
+"""Async functions as handlers: all of a process run on one event loop, on a thread of its own.
+
+The thread that has the request waits meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Awaitable
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from .request import Request
+    from .response import Response
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+
+#: What a coroutine has returned, or what it has raised.
+_Outcome = tuple[Any, BaseException | None]
+
+
+def is_coroutine(result: object) -> TypeGuard[Awaitable[Any]]:
+    """Whether a function has returned what is to be awaited."""
+    return isinstance(result, Awaitable)
+
+
+def finished(result: object) -> Any:
+    """*result*, or what it comes to if a function was async.  The calling thread waits for it."""
+    return _value(_start(result).result()) if is_coroutine(result) else result
+
+
+def answered(request: Request, coroutine: Awaitable[Any]) -> object:
+    """What a handler's *coroutine* comes to.
+
+    The calling thread, which runs the request, waits for it, and sends meanwhile what the coroutine
+    gives to ``request.send()``.
+    """
+    request.prepare()
+    sent: SimpleQueue[Response | None] = SimpleQueue()
+    request.outbox = sent.put
+    running = _start(coroutine)
+    running.add_done_callback(lambda _: sent.put(None))
+    fault: BaseException | None = None
+    while (response := sent.get()) is not None:
+        try:
+            response.send(request.req, at_once=True)
+        except BaseException as error:  # noqa: BLE001 - raised below, when the coroutine has ended
+            fault = error
+    request.outbox = None
+    result = _value(running.result())
+    if fault is not None:
+        raise fault
+    return result
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """The event loop, running."""
+    global _loop
+    with _lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_run, args=[_loop], name="event loop", daemon=True).start()
+        return _loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    while True:
+        try:
+            loop.run_forever()
+        except BaseException as error:  # noqa: BLE001 - sys.exit() in a task ends nobody else's
+            sys.stderr.write(f"hwebserver: {error!r} in a task of the event loop\n")
+
+
+def _start(result: Awaitable[Any]) -> Future[_Outcome]:
+    """Run *result* on the loop, in a copy of this thread's context."""
+    return asyncio.run_coroutine_threadsafe(_outcome(result), event_loop())
+
+
+async def _outcome(result: Awaitable[Any]) -> _Outcome:
+    """Caught here, an exception has the handler's own traceback, and does not end the loop, as
+    SystemExit would."""
+    try:
+        return await result, None
+    except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
+        return None, error
+
+
+def _value(outcome: _Outcome) -> Any:
+    value, error = outcome
+    if error is not None:
+        raise error
+    return value
