@@ -1,0 +1,50 @@
+"""registerOpdefPath: sections of Houdini's digital assets, where there is a Houdini to ask."""
+
+from __future__ import annotations
+
+from mimetypes import guess_type
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from .errors import OperationFailed
+from .handlers import URLHandler
+from .registry import parts
+from .response import Response
+from .responses import notFoundResponse
+
+if TYPE_CHECKING:
+    from .request import Request
+
+
+def opdef_handler(url_prefix: str) -> type[URLHandler]:
+    """A handler that answers ``/opdef/obj/geo?Help`` with the section Help of the asset obj/geo.
+
+    Raises OperationFailed where no Houdini is.
+    """
+    hou = _houdini()
+    prefix = "".join(f"/{part}" for part in parts(url_prefix))
+
+    class OpdefHandler(URLHandler):
+        def handle(self, request: Request) -> Response:
+            section = unquote(request.queryString())
+            path = unquote(request.path())[len(prefix) :]
+            try:
+                data = hou.readBinaryFile(f"opdef:{path}?{section}")
+            except hou.OperationFailed:
+                return notFoundResponse(request)
+            return Response(data, content_type=guess_type(section)[0] or "text/plain")
+
+    return OpdefHandler
+
+
+def _houdini() -> Any:
+    try:
+        import hou
+
+        hou.readBinaryFile  # noqa: B018 - hou_compat's hou has none
+    except (ImportError, AttributeError):
+        raise OperationFailed(
+            "registerOpdefPath needs Houdini, whose assets it serves: run this with hython, or "
+            "put Houdini's Python libraries on sys.path"
+        ) from None
+    return hou
