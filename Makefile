@@ -57,6 +57,7 @@ $(VENV)/.ready: $(wildcard setup/*.sh) setup/requirements.txt setup/requirements
 	@setup/packages.sh && setup/environment.sh $(VENV) && touch $@
 
 $(VENV)/.test-ready: $(VENV)/.ready setup/requirements-test.txt
+	@setup/packages.sh test
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r setup/requirements-test.txt && touch $@
 
 $(VENV)/.docs-ready: $(VENV)/.ready setup/requirements-docs.txt

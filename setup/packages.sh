@@ -2,17 +2,25 @@
 # Install what Httpdapy stands on, where it is missing: Apache with its headers, a C compiler, and a
 # Python with headers and venv.  From the distribution's packages as root or with sudo; otherwise
 # Apache comes from PyPI later (setup/environment.sh), and the rest has to be there.
+# With the argument "test": what the tests ask the server with instead, a browser and curl.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=
-command -v apxs >/dev/null || command -v apxs2 >/dev/null || missing="$missing apache2-dev"
-command -v apache2 >/dev/null || command -v httpd >/dev/null || missing="$missing apache2-bin"
-[ -e /etc/mime.types ] || missing="$missing media-types"
-command -v cc >/dev/null || missing="$missing gcc libc6-dev"
-[ -n "${PYTHON:-}" ] || setup/python.sh >/dev/null 2>&1 ||
-    missing="$missing python3 python3-venv python3-dev"
+if [ "${1:-}" = test ]; then
+    without="Tests that need it are left out."
+    command -v chromium >/dev/null || missing="$missing chromium"
+    command -v curl >/dev/null || missing="$missing curl"
+else
+    without="Apache will be built from PyPI; a compiler and Python have to be installed by hand."
+    command -v apxs >/dev/null || command -v apxs2 >/dev/null || missing="$missing apache2-dev"
+    command -v apache2 >/dev/null || command -v httpd >/dev/null || missing="$missing apache2-bin"
+    [ -e /etc/mime.types ] || missing="$missing media-types"
+    command -v cc >/dev/null || missing="$missing gcc libc6-dev"
+    [ -n "${PYTHON:-}" ] || setup/python.sh >/dev/null 2>&1 ||
+        missing="$missing python3 python3-venv python3-dev"
+fi
 [ -n "$missing" ] || exit 0
 
 become=
@@ -24,7 +32,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 if [ "$become" = none ] || ! command -v apt-get >/dev/null; then
     echo "Missing here:$missing. Neither root nor sudo with apt-get is at hand to install it." >&2
-    echo "Apache will be built from PyPI; a compiler and Python have to be installed by hand." >&2
+    echo "$without" >&2
     exit 0
 fi
 echo "Installing$missing ($become apt-get)" >&2
