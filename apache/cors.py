@@ -21,9 +21,9 @@ def cors(origins: Sequence[str]) -> str:
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise ConfigError(
-                f"CORS_ORIGIN_WHITELIST has {origin!r}; an origin is what browsers send: scheme, "
-                "host and a port that is not the scheme's own, in lower case without a slash at the "
-                "end, https://example.org for one"
+                f"CORS_ORIGIN_WHITELIST has {origin!r}; an origin is what browsers send: "
+                "scheme, host, and port unless it is the scheme's own, in lower case, without a "
+                "slash at the end, as in https://example.org"
             )
     listed = ", ".join(f"'{origin}'" for origin in origins)
     return render("cors", listed=f"%{{HTTP:Origin}} in {{{listed}}}")
