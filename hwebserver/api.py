@@ -12,20 +12,22 @@ import inspect
 import json
 import math
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from ..handlers.errors import RequestError
 from ..interpreters.dispatch import log_failure
 from .coroutines import finished
 from .errors import APIError
 from .handlers import ResponseHandler
-from .registry import Registry, Route
+from .registry import Route
 from .response import Response
 from .responses import accepts_json, errorResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from ..interpreters.served import ServedRequest
+    from .registry import Port, Registry
     from .request import Request
 
 #: Where the functions of a port are called.
@@ -138,7 +140,7 @@ class APIHandler(ResponseHandler):
         except Exception as error:
             if not accepts_json(request):
                 raise  # to Apache's own document, or the page that shows the traceback
-            text = log_failure(self.req, error)
+            text = log_failure(cast("ServedRequest", self.req), error)
             shown = text if self.req.debug else "the function failed; the server's log says why"
             return errorResponse(request, shown, 500)
 
@@ -153,17 +155,24 @@ class APIHandler(ResponseHandler):
             return errorResponse(request, error.msg, 422)
 
 
-def register(registry: Registry, function: APIFunction, ports: Iterable[str]) -> None:
-    """Have clients call *function* at the *ports*; none means the main one."""
-    for port in registry.named(ports):
+def register(registry: Registry, function: APIFunction, ports: Iterable[str | int]) -> None:
+    """Have clients call *function* at the *ports*, as Registry.named() has them."""
+
+    def add(port: Port) -> None:
         if not port.functions:
-            answers = {"functions": port.functions}
-            port.routes.append(Route(PATH, False, type("APIHandler", (APIHandler,), answers)))
+            port.routes.append(route(port.functions))
         elif function.name in port.functions:
             sys.stderr.write(
                 f"hwebserver: a second API function {function.name}() takes its place\n"
             )
         port.functions[function.name] = function
+
+    registry.each(ports, add)
+
+
+def route(functions: dict[str, APIFunction]) -> Route:
+    """Where *functions* are called, those that are added later, too."""
+    return Route(PATH, False, type("APIHandler", (APIHandler,), {"functions": functions}))
 
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..handlers import base, loading
-from . import running
+from . import api, running
 from .application import NotFound
 from .errors import OperationFailed
 from .registry import MAIN, Registry
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from ..handlers.request import Request
+    from .registry import Route
     from .server import Server
 
 
@@ -75,10 +76,15 @@ class DirectoryHandler(base.RequestHandler):
 
 def _adopt(module: ModuleType, registries: Sequence[Registry]) -> None:
     """Have *module* answer with the handlers of *registries*, the last one its own."""
-    routes = []
+    routes: list[Route] = []
+    functions: dict[str, api.APIFunction] = {}
     for each in registries:
         _check(each)
-        routes += each.ports[MAIN].routes
+        port = each.ports[MAIN]
+        routes += (r for r in port.routes if not issubclass(r.handler, api.APIHandler))
+        functions |= port.functions
+    if functions:
+        routes.append(api.route(functions))
     own: type[base.RequestHandler] = getattr(module, "RequestHandler", NotFound)
     otherwise = own.otherwise if issubclass(own, DirectoryHandler) else own
     answers = {"router": Router(routes), "otherwise": otherwise}

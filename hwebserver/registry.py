@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import OperationFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from ..handlers.base import RequestHandler
@@ -71,7 +71,8 @@ class Registry:
 
     def __init__(self) -> None:
         self.ports: dict[str, Port] = {MAIN: Port()}
-        self._everywhere: list[Route] = []
+        #: what to do with ports that are made
+        self._everywhere: list[Callable[[Port], None]] = []
         #: whether what is registered has gone into service
         self.is_served = False
 
@@ -86,7 +87,9 @@ class Registry:
             )
         name = name or MAIN
         if name not in self.ports:
-            self.ports[name] = Port(routes=list(self._everywhere))
+            port = self.ports[name] = Port()
+            for register in self._everywhere:
+                register(port)
         return self.ports[name]
 
     def named(self, ports: Iterable[str | int]) -> list[Port]:
@@ -111,7 +114,11 @@ class Registry:
 
     def add(self, route: Route, ports: Iterable[str | int]) -> None:
         """Have *route* answer at the *ports*, as named() has them."""
+        self.each(ports, lambda port: port.routes.append(route))
+
+    def each(self, ports: Iterable[str | int], register: Callable[[Port], None]) -> None:
+        """Call *register* with the *ports*, as named() has them; -1 are those made later, too."""
         for port in self.named(ports):
-            port.routes.append(route)
+            register(port)
         if any(name in _ALL for name in ports):
-            self._everywhere.append(route)
+            self._everywhere.append(register)

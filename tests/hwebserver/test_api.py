@@ -55,6 +55,14 @@ def test_each_port_has_functions_of_its_own(server: hwebserver.Server):
     assert paths(server, "third") == []
 
 
+def test_all_ports_are_those_made_later_too(server: hwebserver.Server):
+    """By their number in hou.webServer."""
+    server.apiFunction(ports=[-1])(len)
+    server.apiFunction(ports=["aux"])(abs)
+    assert (named(server), named(server, "aux")) == (["len"], ["abs", "len"])
+    assert paths(server, "aux") == [PATH]
+
+
 def test_servers_have_functions_of_their_own(server: hwebserver.Server):
     server.apiFunction()(len)
     assert named(hwebserver.Server("other")) == []

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 from support.script import Script, running_script
-from support.site import Answer, at_once
+from support.site import Answer, Site, at_once
 
 URLENCODED = "application/x-www-form-urlencoded"
 BINARY = "application/octet-stream"
@@ -729,3 +729,20 @@ def test_without_a_function_there_is_no_api(tmp_site):
     with running_script(tmp_site, source) as script:
         assert script.request("POST", "/api", "cmd_function=x").status == 404
         assert script.get("/api").status == 404
+
+
+def test_in_a_directory_that_apache_serves(site: Site):
+    """A module's functions and those of the modules that it imports are one API."""
+    site.htaccess("SetHandler python-program", "PythonOption handler app")
+    function = "@hwebserver.apiFunction()\ndef {0}(request, x=0):\n    return ['{0}', x]\n"
+    other = "@hwebserver.apiFunction()\ndef both(request):\n    return 'the other'\n"
+    site.write("helper.py", f"import hwebserver\n{function.format('one')}{other}")
+    site.write(
+        "app.py",
+        f"import helper, hwebserver\n{function.format('two')}{function.format('both')}",
+    )
+    for name in ("one", "two", "both"):
+        answer = site.post("api", {"json": json.dumps([name, [], {"x": 1}])})
+        assert (answer.status, json.loads(answer.body)) == (200, [name, 1])
+    site.write("app.py", "import hwebserver\nhwebserver.urlHandler('/x')(lambda request: None)\n")
+    assert site.post("api", {"cmd_function": "two"}).status == 404
