@@ -65,17 +65,23 @@ def event_loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            threading.Thread(target=_run, args=[_loop], name="event loop", daemon=True).start()
+            # no daemon: sub-interpreters have none.  It is to end before Python waits for it, which
+            # no public function can have it do.
+            threading.Thread(target=_run, args=[_loop], name="event loop").start()
+            threading._register_atexit(_loop.call_soon_threadsafe, _loop.stop)  # type: ignore[attr-defined]
         return _loop
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
-    while True:
+    is_over = False
+    while not is_over:
         try:
             loop.run_forever()
+            is_over = True
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a task ends nobody else's
             sys.stderr.write(f"hwebserver: {error!r} in a task of the event loop\n")
+    loop.close()
 
 
 def _start(result: Awaitable[Any]) -> Future[_Outcome]:

@@ -26,9 +26,6 @@ MAX_FIELDS = 10_000
 #: Forms whose fields, files left out, are larger are refused: bytes.
 MAX_FIELDS_SIZE = 64 * 1024**2
 
-_HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]+")
-
-
 class Headers(dict[str, str]):
     """Headers by their canonical names, ``Content-Type``; a look-up takes any case."""
 
@@ -94,14 +91,9 @@ class Request:
     def host(self) -> str:
         """The header Host, with the port if it has one; "" without the header.
 
-        With the setting USE_X_FORWARDED_HOST the first name in X-Forwarded-Host, if there is one.
+        With the setting USE_X_FORWARDED_HOST it is X-Forwarded-Host, if there is one.
         """
-        headers = self.req.headers_in
-        if self._option("use_x_forwarded_host", 0):
-            first: str = headers.get("X-Forwarded-Host", "").partition(",")[0].strip()
-            if _HOST.fullmatch(first):
-                return first
-        host: str = headers.get("Host", "")
+        host: str = self.req.headers_in.get("Host", "")
         return host
 
     def absoluteURI(self, location: str | None = None) -> str:
@@ -214,8 +206,11 @@ class Request:
 
             media_type = self.contentType().partition(";")[0].strip().lower()
             if media_type == "multipart/form-data":
+                in_memory = self.req.options.get(
+                    "hwebserver_max_in_memory_file_upload_size", MAX_IN_MEMORY_FILE_UPLOAD_SIZE
+                )
                 self._form, self._body = read_multipart(
-                    self, self._body, self._option(*_IN_MEMORY), self.check_length()
+                    self, self._body, int(in_memory), self.check_length()
                 )
             else:
                 form = Form()
@@ -231,14 +226,12 @@ class Request:
 
         Raises RequestError (413) for a request that announces more.
         """
-        limit = self._option(*_REQUEST_SIZE)
+        options = self.req.options
+        limit = int(options.get("hwebserver_max_request_size", MAX_REQUEST_SIZE))
         declared = self.contentLength()
         if declared.isdecimal() and int(declared) > limit:
             raise _too_large(limit)
         return limit
-
-    def _option(self, name: str, default: int) -> int:
-        return int(self.req.options.get(f"hwebserver_{name}", default))
 
     # -- the answer ------------------------------------------------------------------------------
 
@@ -298,10 +291,6 @@ class Request:
         """Remove the temporary files of uploads."""
         if self._form is not None:
             self._form.close()
-
-
-_IN_MEMORY = ("max_in_memory_file_upload_size", MAX_IN_MEMORY_FILE_UPLOAD_SIZE)
-_REQUEST_SIZE = ("max_request_size", MAX_REQUEST_SIZE)
 
 
 def _too_large(limit: int) -> RequestError:
