@@ -53,6 +53,12 @@ SAMPLES = {
         "functions answer for URLs, by Zope (an extra)",
         ("publisher/.htaccess", "publisher/hello.py"),
     ),
+    "hwebserver": Sample(
+        "hwebserver",
+        "hwebserver/board.py",
+        "decorators say what answers; <code>python board.py</code> serves it alone",
+        ("hwebserver/board.py",),
+    ),
     "status": Sample(
         "Status",
         "status.py?colour=red",

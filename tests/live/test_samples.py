@@ -1,15 +1,18 @@
 """The sample site: every page of it works."""
 
 import html
+import json
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from support.publishing import basic
+from support.script import running_script
 from support.site import TestServer, running_server
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -49,7 +52,7 @@ def links(server: TestServer, pattern: str) -> list[str]:
 
 def test_front_page_links_work(samples: TestServer):
     pages = links(samples, r'<li><a href="([^"]+)"')
-    assert len(pages) == 12
+    assert len(pages) == 13
     samples.log.expect("broken/index.py")
     answers = {page: samples.request("GET", f"/{page}") for page in pages}
     for page, answer in answers.items():
@@ -60,7 +63,7 @@ def test_front_page_links_work(samples: TestServer):
 
 def test_each_file_is_shown_by_the_viewer(samples: TestServer):
     sources = links(samples, r'href="(source[^"]+)"')
-    assert len(sources) == 13
+    assert len(sources) == 14
     shown = {}
     for source in sources:
         found = re.findall(r"<h2>(.*?)</h2><pre>(.*?)</pre>", get(samples, f"/{source}"), re.DOTALL)
@@ -212,6 +215,33 @@ def test_publisher_without_zope_says_what_to_install():
         assert "pip install &#x27;httpdapy[zope]&#x27;" in answer.text
         server.settle()
         server.log.check()
+
+
+def pin(text: str) -> str:
+    return urlencode({"json": json.dumps(["board.pin", [], {"text": text}])})
+
+
+def test_board(samples: TestServer):
+    """In the sample site, and below a page's URL with a slash."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    for page in ("/hwebserver/board.py", "/hwebserver/board.py/"):
+        assert 'fetch("/hwebserver/board.py/api"' in get(samples, page)
+    before = get(samples, page).count("<li>")
+    answer = samples.request("POST", "/hwebserver/board.py/api", pin("<b>"), headers)
+    assert (answer.status, answer.text) == (200, str(before + 1))
+    assert "<li>&lt;b&gt;" in get(samples, "/hwebserver/board.py")
+    assert samples.request("POST", "/hwebserver/board.py/api", pin(" "), headers).status == 422
+
+
+def test_board_alone(tmp_site: Path):
+    source = (SAMPLES / "hwebserver" / "board.py").read_text()
+    head, run, _ = source.partition('\n\nif __name__ == "__main__":\n    hwebserver.run(8008)\n')
+    assert run
+    with running_script(tmp_site, head, name="board.py") as script:
+        assert 'fetch("/api"' in script.text("/")
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert script.request("POST", "/api", pin("call"), headers).text == "2"
+        assert "<li>call" in script.text("/")
 
 
 def test_status(samples: TestServer):
