@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.guide import DOCS, PAGES, ROOT, anchors, blocks, page_name, prose
+from support.guide import DOCS, PAGES, ROOT, anchors, blocks, prose
 
 import httpdapi
 from httpdapy.handlers import errors
@@ -123,14 +123,18 @@ def test_every_option_of_the_command_is_described():
 # ---- all pages -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def page_id(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_python_in_pages_is_python(page: Path):
     for block in blocks(page):
         if block.language == "python":
             compile(block.text, str(page), "exec")
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=page_id)
 def test_links_lead_somewhere(page: Path):
     """Also on the forge, where the pages are read as they are, and from the README."""
     for link in LINK.findall(prose(page)):
