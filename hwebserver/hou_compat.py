@@ -23,22 +23,15 @@ if TYPE_CHECKING:
 
 #: The server that the functions of hwebserver belong to.
 _server = hwebserver._default
-#: Main port and all ports; "" and names are hwebserver's own.
+#: The main port, and all of them.
 _SPECIAL = (0, -1)
 #: What takes ports as its last argument.
 _TAKING_PORTS = {"urlHandler": 2, "apiFunction": 3, "registerWSGIApp": 2}
 
 
 def _named(ports: Iterable[int | str]) -> list[int | str]:
-    """*ports* as hwebserver has them; those of other numbers get settings."""
-    return [port if isinstance(port, str) or port in _SPECIAL else _own(port) for port in ports]
-
-
-def _own(number: int) -> str:
-    name = str(number)
-    if not _server.registry.port(name).settings:
-        _server.setSettingsForPort({"PORT": number}, name)
-    return name
+    """*ports* as hwebserver has them, where a port named by a number has that number."""
+    return [port if port in _SPECIAL else str(port) for port in ports]
 
 
 def _with_numbers(function: Callable[..., Any], position: int) -> Callable[..., Any]:

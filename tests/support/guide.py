@@ -45,3 +45,8 @@ def anchors(page: Path) -> set[str]:
     """What links to the page's headings end with."""
     headings = (heading.lower().replace("`", "") for heading in _HEADING.findall(prose(page)))
     return {re.sub(r"[^\w\- ]", "", heading).strip().replace(" ", "-") for heading in headings}
+
+
+def starts_scripts(page: Path) -> bool:
+    """Whether its examples are scripts that call run(), not files in a directory."""
+    return any("script.py" in block.files for block in blocks(page))

@@ -1,0 +1,158 @@
+"""The examples of the guide's pages on hwebserver: they are run, and asked what curl asks there."""
+
+import re
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from support.curl import check_console
+from support.guide import DOCS, PAGES, ROOT, Block, blocks, page_name, starts_scripts
+from support.script import Script, running_script
+from support.site import request, wait_for
+
+import hwebserver
+
+#: The last line of scripts that can be served together with others.
+SIMPLE = "\nhwebserver.run(8008)\n"
+#: What concerns the server as a whole.
+NOT_SHARED = re.compile(r"requestShutdown|setSettingsForPort|Server\(|hou_compat|OperationFailed")
+NUMBER = re.compile(r"\b800[89]\b")
+
+
+@dataclass
+class Example:
+    """A script, the files that it needs, and what is asked of it."""
+
+    page: str
+    script: str
+    files: list[Block] = field(default_factory=list)
+    consoles: list[str] = field(default_factory=list)
+
+    @property
+    def is_simple(self) -> bool:
+        return self.script.endswith(SIMPLE) and not NOT_SHARED.search(self.script)
+
+
+def examples(page: Path) -> list[Example]:
+    found: list[Example] = []
+    for block in blocks(page):
+        if block.language == "python" and block.files:
+            found.append(Example(page_name(page), block.text))
+        elif block.files:
+            found[-1].files.append(block)
+        elif block.language == "console" and "$ curl" in block.text:
+            found[-1].consoles.append(block.text)
+    return found
+
+
+ALL = [each for page in PAGES if starts_scripts(page) for each in examples(page)]
+SHARED = [each for each in ALL if each.is_simple]
+ALONE = [each for each in ALL if not each.is_simple]
+
+
+def write_files(directory: Path, example: Example) -> None:
+    for block in example.files:
+        for name in block.files:
+            file = directory / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.text)
+
+
+def check(example: Example, script: Script, numbers: dict[int, int]) -> None:
+    """numbers: those of the ports, by what they are in the guide."""
+
+    def ask(port: int, method: str, path: str, body, headers):
+        return request(numbers[port], method, f"/{path}", body, headers)
+
+    assert example.consoles, "nothing is asked of the example"
+    for console in example.consoles:
+        check_console(console, ask, script.directory)
+
+
+@pytest.fixture(scope="module")
+def script(module_site: Path):
+    names = []
+    for n, example in enumerate(SHARED):
+        write_files(module_site, example)
+        names.append(f"example{n}.py")
+        (module_site / names[-1]).write_text(example.script.removesuffix(SIMPLE))
+    source = f"for name in {names}:\n    exec(compile(open(name).read(), name, 'exec'), {{}})\n"
+    with running_script(module_site, source) as running:
+        yield running
+        assert not running.log.has("takes the place of"), "two examples have one path"
+
+
+@pytest.mark.parametrize("example", SHARED, ids=lambda example: example.page)
+def test_examples_that_share_a_server(script: Script, example: Example):
+    check(example, script, {8008: script.port})
+
+
+def free_numbers(count: int) -> list[int]:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    numbers = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return numbers
+
+
+def is_open(number: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", number)) == 0
+
+
+@pytest.mark.parametrize("example", ALONE, ids=lambda example: example.page)
+def test_examples_with_servers_of_their_own(tmp_site: Path, example: Example):
+    write_files(tmp_site, example)
+    said = sorted(set(map(int, NUMBER.findall(example.script))))
+    numbers = dict(zip(said, free_numbers(len(said)), strict=True))
+    source = NUMBER.sub(lambda match: str(numbers[int(match[0])]), example.script)
+    announced = f"print('port main {numbers[8008]}', flush=True)\n"
+    with running_script(tmp_site, announced + source, run=None) as script:
+        for number in numbers.values():
+            wait_for("the port", lambda number=number: is_open(number) or script.process.poll())
+        check(example, script, numbers)
+        if "requestShutdown()" in example.script:
+            script.wait()
+            assert "The server has ended." in script.output or len(numbers) > 1
+
+
+def test_the_script_in_the_readme(tmp_site: Path):
+    (text,) = (each.text for each in blocks(ROOT / "README.md") if SIMPLE in each.text)
+    (tmp_site / "static").mkdir()
+    (tmp_site / "static/a.txt").write_text("a")
+    with running_script(tmp_site, text.removesuffix(SIMPLE)) as script:
+        assert script.text("/hello?name=Ann") == "Hello, Ann!"
+        assert script.text("/static/a.txt") == "a"
+
+
+def test_every_public_name_has_its_page():
+    pages = {page.stem.removesuffix("_class") for page in (DOCS / "hwebserver").glob("*.md")}
+    functions = {name for name in hwebserver.__all__ if name not in MEMBERS}
+    assert functions <= pages
+    index = (DOCS / "hwebserver/index.md").read_text()
+    assert all(f"`{name}`" in index for name in functions)
+
+
+#: Of enumerations, on the pages of these.
+MEMBERS = {
+    name
+    for enumeration in (hwebserver.webServerSeverity, hwebserver.webServerVerbosity)
+    for name in enumeration.__members__
+}
+
+
+def test_members_of_enumerations_are_described():
+    for enumeration in (hwebserver.webServerSeverity, hwebserver.webServerVerbosity):
+        page = (DOCS / f"hwebserver/{enumeration.__name__}.md").read_text()
+        assert all(f"| `{name}` |" in page for name in enumeration.__members__)
+
+
+@pytest.mark.parametrize("name", ["Request", "Response", "UploadedFile", "URLHandler"])
+def test_every_method_is_described(name: str):
+    suffix = "_class" if name == "URLHandler" else ""
+    page = (DOCS / f"hwebserver/{name}{suffix}.md").read_text()
+    inner = {"check_length", "prepare", "close", "write", "rewind", "send"}  # not for handlers
+    methods = {each for each in vars(getattr(hwebserver, name)) if not each.startswith("_")}
+    described = set(re.findall(r"`(\w+)(?:\([^`]*\))?`", page))
+    assert methods - inner - {"outbox", "is_answered"} <= described
