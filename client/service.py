@@ -84,8 +84,8 @@ class Service:
             raise TypeError(f"{', '.join(options)}: give these to the client, or give no client")
         options.setdefault("timeout", httpx.Timeout(None, connect=_CONNECT_TIMEOUT_S))
         self._url = url
-        self._owned = httpx.Client(**options) if client is None else None
-        self._client = client or self._owned
+        self._is_own = client is None
+        self._client = client or httpx.Client(**options)
 
     def __getattr__(self, name: str) -> _Function:
         return _Function(self, _public(name))
@@ -99,26 +99,41 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._owned is not None:
-            self._owned.close()
+        if self._is_own:
+            self._client.close()
 
     def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        assert self._client is not None
         with ExitStack() as opened, _plain_errors():
             files = {
                 key: _part(kwargs.pop(key), opened)
                 for key, value in list(kwargs.items())
                 if isinstance(value, File | bytes | bytearray)
             }
+            data = {"json": _encode([name, args, kwargs])}
+            return _result(self._send(data, files))
+
+    def _send(self, data: dict[str, str], files: dict[str, Any]) -> httpx.Response:
+        """The answer, its body unread.
+
+        A connection that was kept may be closed by the server just when it is used again.  What was
+        sent there has not been read, so it goes out anew, as browsers do it.
+        """
+        while True:
+            steps: list[str] = []
             request = self._client.build_request(
                 "POST",
                 self._url,
                 headers={"Accept": _ACCEPT},
-                data={"json": _encode([name, args, kwargs])},
+                data=data,
                 files=files or None,
+                extensions={"trace": lambda step, facts, steps=steps: steps.append(step)},
             )
-            response = self._client.send(request, stream=True)
-            return _result(response)
+            try:
+                return self._client.send(request, stream=True)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                is_new = any(step.startswith("connection.connect") for step in steps)
+                if is_new or not steps:
+                    raise
 
 
 class _Function:

@@ -304,6 +304,40 @@ def test_connections_are_kept():
         assert (service.fn(), service.fn()) == (1, 2)
 
 
+def test_a_kept_connection_that_the_server_closes():
+    """Just when the next call is sent: the call goes out anew, on another connection."""
+    calls = 0
+
+    def serve(listener: socket.socket) -> None:
+        nonlocal calls
+        answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n"
+        for number in b"12":
+            connection, _ = listener.accept()
+            with connection:
+                while b"json=" not in connection.recv(65536):
+                    pass
+                connection.sendall(answer + bytes([number]))
+                calls += 1
+                if number == ord("1"):
+                    connection.recv(65536)  # read, and not answered
+
+    with answering(serve) as url, Service(url) as service:
+        assert (service.fn(), service.fn()) == (1, 2)
+    assert calls == 2
+
+
+def test_a_new_connection_that_the_server_closes():
+    """It may have done something with the call."""
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+
+    with answering(serve) as url, Service(url) as service, pytest.raises(ConnectionError):
+        service.fn()
+
+
 def test_headers_and_credentials(httpserver: HTTPServer):
     answer(httpserver, None)
     url = httpserver.url_for("/api")
