@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         return _fail(str(error))
     except ServerError as error:
-        return _fail(_explain(error))
+        return _fail(error.explanation())
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `httpdapy check | head`
@@ -109,16 +109,6 @@ def _site(directory: str) -> Path:
     if not path.is_dir():
         raise ConfigError(f"{path} is not a directory; name the directory to serve")
     return Path(os.path.realpath(path))
-
-
-def _explain(error: ServerError) -> str:
-    """One sentence of what Apache said, for the lines above have it all."""
-    for line in error.log:
-        if "Syntax error" in line or "could not bind" in line or "AH00526" in line:
-            following = error.log[error.log.index(line) + 1 :]
-            reason = " ".join([line, *following[:1]]) if "Syntax error" in line else line
-            return f"{error}: {reason.rpartition('] ')[2]}"
-    return f"{error}; its error log is above"
 
 
 def _fail(message: str) -> int:

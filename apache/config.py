@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from .. import __version__
@@ -60,25 +61,6 @@ def directory(
     )
 
 
-def application(
-    path: Path, job: Path, *, debug: bool, options: dict[str, str], mounts: str = ""
-) -> str:
-    """The block for a script of the working directory *path* that has called run(), with
-    PythonOption lines for *options*; *job* tells Apache's processes which.
-
-    mounts: what mounts.mounts() gives.
-    """
-    lines = "".join(f"        PythonOption {name} {value}\n" for name, value in options.items())
-    return _render(
-        "application",
-        directory=_path(path),
-        job=_path(job),
-        debug="1" if debug else "0",
-        options=lines,
-        mounts=mounts,
-    )
-
-
 def local(parts: Installation, site: str, *, token: str, logs: bool) -> str:
     """What a local server needs beside what mod_wsgi-express writes.
 
@@ -86,12 +68,11 @@ def local(parts: Installation, site: str, *, token: str, logs: bool) -> str:
     token: secret with which the server's owner asks what is in force.
     logs: write the access log to stdout and the error log to stderr.
     """
-    modules = [m for m in _USUAL_MODULES if (parts.modules / f"mod_{m}.so").exists()]
     blocks = [
         link(parts),
         _render(
             "local",
-            modules="".join(_load_module(parts, name) for name in modules),
+            modules=load_modules(parts, _USUAL_MODULES),
             token=token,
         ),
         site,
@@ -115,6 +96,11 @@ def system(parts: Installation, path: Path) -> str:
     )
 
 
-def _load_module(parts: Installation, name: str) -> str:
-    file = parts.modules / f"mod_{name}.so"
-    return f'<IfModule !{name}_module>\n    LoadModule {name}_module "{_path(file)}"\n</IfModule>\n'
+def load_modules(parts: Installation, names: Iterable[str]) -> str:
+    """Lines that load those of Apache's modules *names* that are neither built in nor missing."""
+    files = ((name, parts.modules / f"mod_{name}.so") for name in names)
+    return "".join(
+        f'<IfModule !{name}_module>\n    LoadModule {name}_module "{_path(file)}"\n</IfModule>\n'
+        for name, file in files
+        if file.exists()
+    )

@@ -14,3 +14,12 @@ class ServerError(Exception):
     def __init__(self, message: str, log: list[str] | None = None) -> None:
         super().__init__(message)
         self.log = log or []
+
+    def explanation(self) -> str:
+        """One sentence of what Apache said, for its log has it all."""
+        for line in self.log:
+            if "Syntax error" in line or "could not bind" in line or "AH00526" in line:
+                following = self.log[self.log.index(line) + 1 :]
+                reason = " ".join([line, *following[:1]]) if "Syntax error" in line else line
+                return f"{self}: {reason.rpartition('] ')[2]}"
+        return f"{self}; its error log is above"

@@ -22,6 +22,7 @@ class Installation:
     link: Path  #: mod_httpdapy.so
     entry: Path  #: the script that mod_wsgi runs
     home: Path  #: the virtual environment
+    mime_types: Path  #: content types by the ends of names
     libraries: str  #: directory of Apache's own libraries, "" when the system has them
 
     def environment(self) -> dict[str, str]:
@@ -35,7 +36,7 @@ def find() -> Installation:
     if importlib.util.find_spec("mod_wsgi") is None:
         raise ConfigError(f"mod_wsgi is not installed for {sys.executable}; {_BUILD}")
     from mod_wsgi.express import apxs_config
-    from mod_wsgi.express.platform import MOD_WSGI_SO
+    from mod_wsgi.express.platform import MOD_WSGI_SO, find_mimetypes
 
     httpd = os.environ.get("HTTPD") or shutil.which(apxs_config.HTTPD, path=_program_path())
     if not httpd or not Path(httpd).is_file():
@@ -50,6 +51,7 @@ def find() -> Installation:
         link=Path(sys.prefix) / "lib" / "mod_httpdapy.so",
         entry=Path(__file__).resolve().parent / "entry.wsgi",
         home=Path(sys.prefix),
+        mime_types=Path(find_mimetypes()),
         libraries=apxs_config.SHLIBPATH,
     )
     for path in (parts.modules, parts.wsgi, parts.link, parts.entry):

@@ -4,10 +4,12 @@ import grp
 import os
 import pwd
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import ConfigError
+from .installation import Installation
 
 #: Users under which distributions run Apache.
 _USUAL_USERS = ("www-data", "apache", "httpd", "nobody")
@@ -60,6 +62,27 @@ def first_unreadable(paths: Iterable[Path], user: str) -> Path | None:
         check=True,
     ).stdout
     return Path(found) if found else None
+
+
+def check_readable(parts: Iterable[tuple[str, Path]], user: str, group: str) -> None:
+    """Raise ConfigError for the first of *parts*, each with what it is, that *user* cannot read."""
+    for what, path in parts:
+        blocked = first_unreadable([path], user)
+        if blocked is not None:
+            raise ConfigError(
+                f"{what}, {path}, cannot be read by Apache's user {user}: {blocked} is closed to "
+                f"it; {remedy(blocked, user, group)}"
+            )
+
+
+def own_parts(parts: Installation) -> list[tuple[str, Path]]:
+    """What every server reads, for check_readable()."""
+    return [
+        ("the Python interpreter", Path(os.path.realpath(sys.executable))),
+        ("Python's library", Path(os.__file__)),
+        ("the virtual environment", parts.wsgi),
+        ("Httpdapy", parts.entry),
+    ]
 
 
 def _needed(path: str) -> int:

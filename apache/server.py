@@ -1,41 +1,32 @@
 """A local Apache of our own: write its configuration, start it, wait until it answers, stop it."""
 
 import contextlib
-import ctypes
 import http.client
 import io
 import os
 import secrets
-import shutil
-import signal
 import socket
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 import urllib.parse
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from ..interpreters.link import HEADER_REPORT, REPORT_TYPE
 from . import config
 from .errors import ConfigError, ServerError
 from .installation import Installation
-from .permissions import first_unreadable, remedy, serving_user
+from .permissions import check_readable, own_parts, serving_user
+from .process import Process, Root
 
 #: How many directories of a site are looked at before it is served.
 MAX_DIRECTORIES = 1000
 
 _START_TIMEOUT_S = 30.0
-_STOP_TIMEOUT_S = 10.0
 _PORT_TRIES = 5
 _LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +40,6 @@ class ServerConfig:
     threads: int = 16
     options: dict[str, str] = field(default_factory=dict)  #: PythonOption lines for the site
     express: tuple[str, ...] = ()  #: further options for mod_wsgi-express
-    sections: str = ""  #: configuration in place of the directory's
-    mounts: tuple[Path, ...] = ()  #: further directories that it has
-    pass_fds: tuple[int, ...] = ()  #: files of ours that Apache's processes have, too
 
 
 class Server:
@@ -74,10 +62,8 @@ class Server:
         self._access_log = access_log
         self.port = settings.port
         self._token = secrets.token_hex()
-        self.log: deque[str] = deque(maxlen=200)
-        self._root: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log_readers: list[threading.Thread] = []
+        self._root: Root | None = None
+        self._process: Process | None = None
 
     @property
     def url(self) -> str:
@@ -101,6 +87,11 @@ class Server:
     ) -> None:
         self.stop()
 
+    @property
+    def log(self) -> list[str]:
+        """The last lines of the error log."""
+        return list(self._process.log) if self._process is not None else []
+
     # -- start -----------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -122,38 +113,28 @@ class Server:
             return
 
     def _launch(self) -> None:
-        self._root = Path(tempfile.mkdtemp(prefix="httpdapy-"))
-        self._root.chmod(0o755)  # for Apache's user
-        include = self._root / "httpdapy.conf"
-        options = _write_server_root(self._express_arguments(self._root, include))
+        self._root = root = Root()
+        root.path.chmod(0o755)  # for Apache's user
+        include = root.path / "httpdapy.conf"
+        options = _write_server_root(self._express_arguments(root.path, include))
         overrides = options["allow_override"]
-        site = self.settings.sections or config.directory(
+        site = config.directory(
             self.settings.directory,
             options=self.settings.options,
             index=options["directory_index"] or config.INDEX,
             override=config.OVERRIDE if overrides == "None" else overrides,
         )
-        logs = Path(options["log_directory"]) == self._root
+        logs = Path(options["log_directory"]) == root.path
         include.write_text(config.local(self._parts, site, token=self._token, logs=logs))
-        directories = [self.settings.directory, *self.settings.mounts]
-        _check_readable(self._parts, directories, options["user"], options["group"])
-        self._process = subprocess.Popen(
-            [self._root / "apachectl", "start", "-DFOREGROUND"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            pass_fds=self.settings.pass_fds,
-            start_new_session=True,  # Ctrl-C is for us; we pass it on
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads of ours hold locks here
+        parts = [*own_parts(self._parts), ("the site", self.settings.directory)]
+        check_readable(parts, options["user"], options["group"])
+        self._process = Process(
+            [root.path / "apachectl", "start", "-DFOREGROUND"],
+            root,
+            environment=os.environ,
+            error_line=self._error_line,
+            output=self._access_log,
         )
-        assert self._process.stdout is not None and self._process.stderr is not None
-        self._log_readers = [
-            threading.Thread(target=self._read_error_log, args=[self._process.stderr]),
-            threading.Thread(target=self._pass_access_log, args=[self._process.stdout]),
-        ]
-        for reader in self._log_readers:
-            reader.start()
 
     def _express_arguments(self, root: Path, include: Path) -> list[str]:
         settings = self.settings
@@ -164,6 +145,7 @@ class Server:
             "port": self.port,
             "application-type": "static",
             "document-root": settings.directory,
+            "working-directory": root,  # express puts it on sys.path, where nothing is to be found
             # not %{GLOBAL}: that would load an application of its own into each child
             "application-group": "%{ENV:httpdapy.interpreter}",
             "processes": settings.processes,
@@ -177,24 +159,15 @@ class Server:
         pairs = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]
         return [*pairs, "--embedded-mode", *settings.express]
 
-    def _read_error_log(self, log: IO[bytes]) -> None:
-        with log:
-            for raw in log:
-                line = raw.decode("utf-8", "backslashreplace").rstrip("\n")
-                self.log.append(line)
-                self._error_line(line)
-
-    def _pass_access_log(self, log: IO[bytes]) -> None:
-        with log:
-            while data := os.read(log.fileno(), 65536):
-                self._access_log(data)
-
     def _wait_until_it_answers(self) -> None:
+        assert self._process is not None
         deadline = time.monotonic() + _START_TIMEOUT_S
         pause = 0.01
         while time.monotonic() < deadline:
             if self.poll() is not None:
-                raise ServerError(f"Apache ended with status {self.poll()}", self._last_log())
+                raise ServerError(
+                    f"Apache ended with status {self.poll()}", self._process.last_log()
+                )
             with contextlib.suppress(OSError, http.client.HTTPException):
                 self.ask("/")
                 return
@@ -202,13 +175,8 @@ class Server:
             pause = min(pause * 1.5, 0.1)
         raise ServerError(
             f"Apache did not answer at {self.url} within {_START_TIMEOUT_S:.0f} s",
-            self._last_log(),
+            self._process.last_log(),
         )
-
-    def _last_log(self) -> list[str]:
-        if self.poll() is not None:
-            self._join_log_readers()
-        return list(self.log)
 
     # -- while it runs ---------------------------------------------------------------------------
 
@@ -266,26 +234,11 @@ class Server:
 
     def stop(self) -> None:
         """End Apache and remove what was made for it.  Does nothing the second time."""
-        process, self._process = self._process, None
-        if process is not None:
-            if process.poll() is None:
-                process.terminate()
-            try:
-                process.wait(_STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                pass
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # its own session: all of it, only it
-            process.wait()
-        self._join_log_readers()
+        if self._process is not None:
+            self._process.stop()
         if self._root is not None:
-            shutil.rmtree(self._root, ignore_errors=True)
+            self._root.remove()
             self._root = None
-
-    def _join_log_readers(self) -> None:
-        for reader in self._log_readers:
-            reader.join(_STOP_TIMEOUT_S)
-        self._log_readers = []
 
 
 def directories(site: Path) -> Iterator[Path]:
@@ -347,34 +300,6 @@ def _write_server_root(arguments: list[str]) -> dict[str, Any]:
     except ConfigurationError as error:
         raise ConfigError(f"mod_wsgi-express: {error}") from None
     return written
-
-
-def _check_readable(
-    parts: Installation, directories: Iterable[Path], user: str, group: str
-) -> None:
-    python = Path(os.path.realpath(sys.executable))
-    for what, path in (
-        ("the Python interpreter", python),
-        ("Python's library", Path(os.__file__)),
-        ("the virtual environment", parts.wsgi),
-        ("Httpdapy", parts.entry),
-        *(("the site", directory) for directory in directories),
-    ):
-        blocked = first_unreadable([path], user)
-        if blocked is not None:
-            raise ConfigError(
-                f"{what}, {path}, cannot be read by Apache's user {user}: {blocked} is closed to "
-                f"it; {remedy(blocked, user, group)}"
-            )
-
-
-def _environment() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
-
-
-def _end_with_parent() -> None:
-    """In the child: have the kernel end Apache when we are killed without a chance to do it."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _reachable(host: str) -> str:

@@ -13,16 +13,21 @@ def render(name: str, **values: str) -> str:
     return Template((_TEMPLATES / f"{name}.conf.in").read_text()).substitute(values)
 
 
-def quotable(path: Path) -> str:
-    """A path as it may stand between quotes in Apache's configuration.
+def quotable(path: Path | str, what: str = "the path") -> str:
+    """A path, or *what* it is, as it may stand between quotes in Apache's configuration.
 
     Raises ConfigError for one that cannot.
     """
     text = str(path)
     for bad in ("'", '"', "\\", "${", "\n"):
         if bad in text:
-            raise ConfigError(
-                f"the path {text} contains {bad!r}, which Apache's configuration cannot hold; "
+            remedy = (
                 "rename the directory, or serve it through a symbolic link"
+                if isinstance(path, Path)
+                else "choose another"
+            )
+            raise ConfigError(
+                f"{what} {text} contains {bad!r}, which Apache's configuration cannot hold; "
+                f"{remedy}"
             )
     return text

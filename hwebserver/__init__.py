@@ -4,11 +4,14 @@ A script registers handlers by decorators and calls run().  The functions here a
 server, the process's default; Server(name) makes others.
 """
 
-from .errors import OperationFailed
-from .handlers import URLHandler
+from .enums import webServerSeverity, webServerVerbosity
+from .errors import APIError, OperationFailed
+from .handlers import AsyncURLHandler, URLHandler
 from .request import Request
 from .response import Response
+from .responses import errorResponse, fileResponse, notFoundResponse, redirect
 from .server import Server
+from .uploads import UploadedFile
 
 _default = Server("main")
 
@@ -16,17 +19,55 @@ run = _default.run
 requestShutdown = _default.requestShutdown
 isInDebugMode = _default.isInDebugMode
 urlHandler = _default.urlHandler
+insertHandlerForPort = _default.insertHandlerForPort
+apiFunction = _default.apiFunction
+registerAPIFunction = _default.registerAPIFunction
+registerOpdefPath = _default.registerOpdefPath
 registerStaticFilesDirectory = _default.registerStaticFilesDirectory
+registerWSGIApp = _default.registerWSGIApp
+setSettingsForPort = _default.setSettingsForPort
+
+MessageSeverity = webServerSeverity.MessageSeverity
+PromptSeverity = webServerSeverity.PromptSeverity
+WarningSeverity = webServerSeverity.WarningSeverity
+AbortSeverity = webServerSeverity.AbortSeverity
+FatalSeverity = webServerSeverity.FatalSeverity
+Low = webServerVerbosity.Low
+Medium = webServerVerbosity.Medium
+High = webServerVerbosity.High
 
 __all__ = [
+    "APIError",
+    "AbortSeverity",
+    "AsyncURLHandler",
+    "FatalSeverity",
+    "High",
+    "Low",
+    "Medium",
+    "MessageSeverity",
     "OperationFailed",
+    "PromptSeverity",
     "Request",
     "Response",
     "Server",
     "URLHandler",
+    "UploadedFile",
+    "WarningSeverity",
+    "apiFunction",
+    "errorResponse",
+    "fileResponse",
+    "insertHandlerForPort",
     "isInDebugMode",
+    "notFoundResponse",
+    "redirect",
+    "registerAPIFunction",
+    "registerOpdefPath",
     "registerStaticFilesDirectory",
+    "registerWSGIApp",
     "requestShutdown",
     "run",
+    "setSettingsForPort",
     "urlHandler",
+    "webServerSeverity",
+    "webServerVerbosity",
 ]

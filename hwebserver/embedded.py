@@ -7,27 +7,40 @@ stays open, and what comes after run() does not happen here.
 from __future__ import annotations
 
 import json
-import os
-import runpy
-import sys
 import threading
 import traceback
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import application, running
+from . import application, running, script, sources
+from .control import Sender
+from .description import describe
+from .errors import OperationFailed
 
 if TYPE_CHECKING:
+    from .arguments import Arguments
     from .server import Server
+
+#: How often it is looked for modules that handlers have imported.
+_SOURCES_INTERVAL_S = 0.2
 
 
 class Embedded:
-    """Runs the script of a job, and parks it in run()."""
+    """Runs the script of a job, and parks it in run().
+
+    job: origin, as script.run() takes it; server, the name of the one to serve; earlier, how each
+    call of run() that was over before this one has ended, by server: None or what it has raised;
+    reloads, whether sources are watched; control, the socket to the launcher.
+    """
 
     def __init__(self, job: dict[str, Any]) -> None:
         self._job = job
+        self._control = Sender(job["control"])
+        self._calls: Counter[str] = Counter()
         self._is_ready = threading.Event()
         self._failure: BaseException | None = None
+        self._reported: set[str] = set()
 
     def load(self) -> None:
         """Return once the script has called run().  Raises what it raises."""
@@ -38,36 +51,72 @@ class Embedded:
 
     def _run_script(self) -> None:
         try:
-            runpy.run_path(self._job["script"], run_name="__main__")
-            raise RuntimeError(f"{self._job['script']} ends without a call of run()")
-        except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, ends here
+            script.run(self._job["origin"])
+            raise OperationFailed(
+                f"{self._job['origin']['file']} has ended without the call of run() that it made "
+                "when Python ran it"
+            )
+        except BaseException as error:  # sys.exit() in a script, too, ends here
+            if self._is_ready.is_set():
+                raise
             self._failure = error
             self._is_ready.set()
 
-    def run(self, server: Server, arguments: dict[str, Any]) -> None:
+    def run(self, server: Server, arguments: Arguments) -> None:
         """Serve what *server* has, for as long as this process lives."""
-        if server.name == self._job["server"]:
+        earlier = self._job["earlier"].get(server.name, [])
+        call = self._calls[server.name]
+        self._calls[server.name] += 1
+        if call < len(earlier):
+            if earlier[call] is not None:
+                raise OperationFailed(earlier[call])
+            return
+        if server.name == self._job["server"] and not self._is_ready.is_set():
+            self._report_sources()
+            self._control.send("loaded", describe(server.registry, arguments))
+            running.served = server
             application.serve(server.registry)
             self._is_ready.set()
+            if self._job["reloads"]:
+                self._keep_reporting_sources()
         threading.Event().wait()
 
     def request_shutdown(self, server: Server) -> None:
-        """Tell the launcher to end Apache."""
-        os.write(self._job["control"], b"shutdown\n")
+        """Tell the launcher to end *server*."""
+        self._control.send("shutdown", server.name)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the launcher that the script does not load."""
+        self._report_sources(sources.of_failure(error))
+        self._control.send("failed", "".join(traceback.format_exception_only(error)).strip())
+
+    def _keep_reporting_sources(self) -> NoReturn:
+        while True:
+            threading.Event().wait(_SOURCES_INTERVAL_S)
+            self._report_sources()
+
+    def _report_sources(self, others: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+        if not self._job["reloads"]:
+            return
+        found = (sources.loaded() | others) - self._reported
+        if found:
+            self._reported |= found
+            self._control.send("sources", sorted(found))
 
 
 def load(file: str) -> None:
-    """Run the script of the job in *file*; for PythonInitFunction."""
-    from . import alias  # noqa: F401 - import hwebserver
+    """Run the script of the job in *file*; for PythonInitFunction.
 
+    What it raises is raised, the first time; after a restart, each request raises it instead.
+    """
     job = json.loads(Path(file).read_text())
-    sys.argv[:] = job["argv"]
-    sys.path[:] = job["path"]
-    os.chdir(job["directory"])
     embedded = Embedded(job)
     running.runner = embedded
     try:
         embedded.load()
-    except BaseException:
+    except BaseException as error:
+        embedded.fail(error)
         traceback.print_exc()
-        raise
+        if not job["is_restart"]:
+            raise
+        application.serve_failure(error)

@@ -2,122 +2,55 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import sys
-import tempfile
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..apache import config, installation
-from ..apache.errors import ConfigError, ServerError
-from ..apache.mounts import mounts
-from ..apache.server import Server as Apache
-from ..apache.server import ServerConfig
 from .errors import OperationFailed
-from .registry import MAIN
+from .service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .registry import Port
+    from .arguments import Arguments
     from .server import Server
 
 
 class Launcher:
-    """Starts Apache for a script that was run by Python."""
+    """Starts an Apache for each call of run() of a script that was run by Python."""
 
     def __init__(self) -> None:
-        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._running: list[Service] = []
+        #: by the server's name, how each call that is over has ended: None or what it has raised
+        self._ended: dict[str, list[str | None]] = {}
 
-    def run(self, server: Server, arguments: dict[str, Any]) -> None:
+    def run(self, server: Server, arguments: Arguments) -> None:
         """Serve until Ctrl-C, SIGTERM or request_shutdown()."""
-        self._over.clear()
-        with tempfile.TemporaryDirectory(prefix="httpdapy-run-") as root:
-            Path(root).chmod(0o755)
-            reading, control = os.pipe()
-            job = Path(root) / "job.json"
-            job.write_text(json.dumps(_job(server, control)))
-            job.chmod(0o644)
-            settings = ServerConfig(
-                directory=Path.cwd(),
-                host="0.0.0.0",
-                port=arguments["port"],
-                threads=arguments["max_num_threads"],
-                sections=config.application(
-                    Path.cwd(),
-                    job,
-                    debug=arguments["debug"],
-                    options=_options(),
-                    mounts=_mounts(server.registry.port(MAIN)),
-                ),
-                mounts=tuple(mount.directory for mount in server.registry.port(MAIN).mounts),
-                pass_fds=(control,),
-            )
-            threading.Thread(target=self._listen, args=[reading], daemon=True).start()
-            before = signal.signal(signal.SIGTERM, lambda number, frame: self._over.set())
+        ended = None
+        try:
+            if arguments.in_background:
+                raise OperationFailed(
+                    "run() cannot serve in the background of a script yet; leave in_background out"
+                )
+            with self._lock:
+                earlier = {name: list(calls) for name, calls in self._ended.items()}
+                service = Service(server, arguments, earlier, self.end)
+                self._running.append(service)
             try:
-                with Apache(installation.find(), settings, _error_line) as apache:
-                    os.close(control)
-                    _announce(arguments["port_callback"], apache.port)
-                    self._over.wait()
-            except (ConfigError, ServerError) as error:
-                raise OperationFailed(str(error)) from error
-            except KeyboardInterrupt:
-                pass
+                service.serve()
             finally:
-                signal.signal(signal.SIGTERM, before)
+                self._running.remove(service)
+        except OperationFailed as error:
+            ended = str(error)
+            raise
+        finally:
+            with self._lock:
+                self._ended.setdefault(server.name, []).append(ended)
 
     def request_shutdown(self, server: Server) -> None:
-        """End Apache."""
-        self._over.set()
+        """End what *server* has running."""
+        self.end(server.name)
 
-    def _listen(self, control: int) -> None:
-        with os.fdopen(control) as lines:
-            for line in lines:
-                if line == "shutdown\n":
-                    self._over.set()
-
-
-def _options() -> dict[str, str]:
-    """PythonOption values of the environment variable HTTPDAPY_OPTIONS: name=value, by spaces."""
-    words = os.environ.get("HTTPDAPY_OPTIONS", "").split()
-    return dict(word.split("=", 1) for word in words)
-
-
-def _mounts(port: Port) -> str:
-    return mounts(
-        [(route.path, route.is_prefix) for route in port.routes],
-        [(mount.path, mount.directory) for mount in port.mounts],
-        answers=Path.cwd() / ".hwebserver",
-        script=_script(),
-    )
-
-
-def _script() -> Path:
-    script = sys.modules["__main__"].__file__
-    if script is None:
-        raise OperationFailed("run() is called from no file")
-    return Path(script).resolve()
-
-
-def _announce(callback: Callable[..., object] | None, port: int) -> None:
-    if callback is not None:
-        callback(MAIN, port)
-
-
-def _job(server: Server, control: int) -> dict[str, Any]:
-    return {
-        "script": str(_script()),
-        "argv": sys.argv,
-        "path": sys.path,
-        "directory": str(Path.cwd()),
-        "server": server.name,
-        "control": control,
-    }
-
-
-def _error_line(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the server's log is the console's
+    def end(self, name: str) -> None:
+        """End what the server of that name has running."""
+        for service in list(self._running):
+            if service.server.name == name:
+                service.end()

@@ -7,18 +7,19 @@ Apache directory are loaded by Apache as it is (directory.py).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..handlers import loading
 
 if TYPE_CHECKING:
+    from .arguments import Arguments
     from .server import Server
 
 
 class Runner(Protocol):
     """A place where scripts run."""
 
-    def run(self, server: Server, arguments: dict[str, Any]) -> None:
+    def run(self, server: Server, arguments: Arguments) -> None:
         """Serve what *server* has; *arguments* are those of run()."""
 
     def request_shutdown(self, server: Server) -> None:
@@ -34,7 +35,7 @@ served: Server | None = None
 NO_SHUTDOWN = "Apache serves a directory: whoever has started it ends it, not a handler"
 
 
-def run(server: Server, arguments: dict[str, Any]) -> None:
+def run(server: Server, arguments: Arguments) -> None:
     """Serve what *server* has, here."""
     _runner().run(server, arguments)
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .handlers import as_handler
+from . import api, directory
+from .arguments import Arguments
+from .enums import webServerVerbosity
+from .errors import OperationFailed
+from .handlers import URLHandler, as_handler, handler_of_instance
+from .opdef import opdef_handler
 from .registry import Registry, Route
 from .running import request_shutdown, run
+from .settings import checked
 from .static import mount_of, port_name
+from .wsgi import wsgi_handler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
 
+    from .wsgi import Application as WSGIApplication
+
     T = TypeVar("T")
+    F = TypeVar("F", bound=Callable[..., object])
 
 
 class Server:
@@ -21,19 +31,84 @@ class Server:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.registry = Registry()
+        self._registry = Registry()
         self._is_in_debug_mode = False
 
+    @property
+    def registry(self) -> Registry:
+        """What it answers: of its own where scripts call run(), in a directory that Apache serves
+        that of the module which is being loaded."""
+        here = directory.registry()
+        return self._registry if here is None else here
+
     def urlHandler(
-        self, path: str, is_prefix: bool = False, ports: Sequence[str] = ()
+        self, path: str, is_prefix: bool = False, ports: Sequence[str | int] = ()
     ) -> Callable[[T], T]:
-        """Register a function of one argument, the Request, or a RequestHandler subclass."""
+        """Register what answers a URL: a function of one argument, the Request, that returns a
+        Response, and may be async; or a subclass of RequestHandler or URLHandler.
+
+        path: as the URL has it when decoded; a slash at its end makes no difference.
+        is_prefix: it answers all that lies below as well.
+        ports: names of the ports at which it answers, -1 for all; without any, the main one.
+
+        Of all that have a URL's path the one with most components of it answers, and of several at
+        one path the last.  Raises TypeError and ValueError for what cannot be registered.
+        """
 
         def register(target: T) -> T:
-            self.registry.add(Route(path, is_prefix, as_handler(target)), ports)
+            route = Route(path, is_prefix, as_handler(target, path, is_prefix))
+            self.registry.add(route, ports)
             return target
 
         return register
+
+    def insertHandlerForPort(self, handler: URLHandler, port_name: str = "") -> None:
+        """Register an object of a subclass of URLHandler, at the port of that name.
+
+        Raises TypeError and ValueError as urlHandler().
+        """
+        answers = handler_of_instance(handler)
+        self.registry.add(Route(handler.path, handler.allows_partial, answers), [port_name])
+
+    def apiFunction(
+        self,
+        namespace: str | None = None,
+        return_binary: bool = False,
+        arg_types: Mapping[str, Callable[[Any], object]] | None = None,
+        ports: Sequence[str | int] = (),
+    ) -> Callable[[F], F]:
+        """Register a function that clients call at /api; its first argument is the Request.
+
+        namespace: clients call ``namespace.name``.
+        return_binary: what it returns is sent as bytes, a str as UTF-8.
+        arg_types: what to make of an argument, by its name: a type, or a function of one value.
+
+        Raises TypeError as registerAPIFunction().
+        """
+        if callable(namespace):
+            raise TypeError("apiFunction is called: write @hwebserver.apiFunction()")
+
+        def register(function: F) -> F:
+            self.registerAPIFunction(function, namespace, return_binary, arg_types, ports)
+            return function
+
+        return register
+
+    def registerAPIFunction(
+        self,
+        function: Callable[..., object],
+        namespace: str | None = None,
+        return_binary: bool = False,
+        arg_types: Mapping[str, Callable[[Any], object]] | None = None,
+        ports: Sequence[str | int] = (),
+    ) -> None:
+        """Do what apiFunction() does, without a decorator.
+
+        Raises TypeError for a function without a name, and for arg_types that it has no arguments
+        for.
+        """
+        made = api.APIFunction(function, namespace, return_binary, arg_types)
+        api.register(self.registry, made, ports)
 
     def registerStaticFilesDirectory(
         self, directory: str | PathLike[str], url_prefix: str = "/static", port: int | str = -1
@@ -49,6 +124,38 @@ class Server:
         """
         self.registry.port(port_name(port)).mounts.append(mount_of(directory, url_prefix))
 
+    def registerOpdefPath(self, url_prefix: str = "/opdef", port: int | str = -1) -> None:
+        """Have sections of Houdini's digital assets answer below *url_prefix*, each by its name as
+        the query: ``/opdef/obj/geo?Help``.
+
+        port: a port's name, or -1 or 0 for the main one.  Raises OperationFailed where there is no
+        module hou that has them.
+        """
+        route = Route(url_prefix, True, opdef_handler(url_prefix))
+        self.registry.add(route, [port_name(port)])
+
+    def registerWSGIApp(
+        self,
+        application: WSGIApplication | tuple[()] = (),
+        path: str | None = None,
+        ports: Sequence[str] = (),
+    ) -> None:
+        """Have a WSGI *application* answer all at and below *path*, which is "/" by default.
+
+        Raises OperationFailed for what is no application.
+        """
+        if not callable(application):
+            raise OperationFailed(f"a WSGI application is a callable, not {application!r}")
+        where = "/" if path is None else path
+        self.registry.add(Route(where, True, wsgi_handler(application, where)), ports)
+
+    def setSettingsForPort(self, settings: dict[str, Any], port_name: str = "") -> None:
+        """Set what a port listens at, logs, and whom it serves; keys that are left out stay.
+
+        Raises OperationFailed for unknown keys and for values that they cannot have.
+        """
+        self.registry.port(port_name).settings.update(checked(settings))
+
     def isInDebugMode(self) -> bool:
         """Whether run() was called with debug."""
         return self._is_in_debug_mode
@@ -58,23 +165,57 @@ class Server:
         port: int = 8008,
         debug: bool = False,
         max_num_threads: int = 4,
-        *,
+        in_background: bool | None = None,
+        reload_source_changes: bool | None = None,
+        max_in_memory_file_upload_size: int | None = None,
+        max_request_size: int | None = None,
+        settings: str | PathLike[str] | None = None,
+        ports: Sequence[str | int] = (),
+        verbosity: webServerVerbosity = webServerVerbosity.Low,
         port_callback: Callable[..., object] | None = None,
+        up_to_port: int | None = None,
+        use_free_port_on_failure: bool = False,
+        *,
+        processes: int = 1,
     ) -> None:
-        """Serve until Ctrl-C, SIGTERM or requestShutdown().
+        """Serve what is registered until Ctrl-C, SIGTERM or requestShutdown().
 
-        Raises OperationFailed for a port that is busy or forbidden.
+        port: 0 takes a free one, -1 that of the settings.
+        debug: log requests, show errors in the browser, and reload_source_changes by default.
+        max_num_threads: so many requests are answered at once by each process.
+        reload_source_changes: restart when a source file of the script has changed.
+        max_in_memory_file_upload_size: bytes; larger files are in temporary files (2.5 MiB).
+        max_request_size: bytes (3 GiB).
+        settings: a file of settings: Python, JSON or TOML.
+        ports: names or numbers of further ports.
+        verbosity: what is shown on the console.
+        port_callback: called once the server listens, with the main port's number; if it takes two
+        arguments with name and number of each port.
+        up_to_port: try the ports from *port* to this.
+        use_free_port_on_failure: let the system choose a port if none of these is free.
+        processes: of Apache, each with global variables of its own.
+
+        Raises OperationFailed for a port that is busy or forbidden, and for whatever else keeps the
+        server from running.
         """
         self._is_in_debug_mode = debug
-        run(
-            self,
-            {
-                "port": port,
-                "debug": debug,
-                "max_num_threads": max_num_threads,
-                "port_callback": port_callback,
-            },
+        arguments = Arguments(
+            port=port,
+            debug=debug,
+            max_num_threads=max_num_threads,
+            in_background=in_background,
+            reload_source_changes=reload_source_changes,
+            max_in_memory_file_upload_size=max_in_memory_file_upload_size,
+            max_request_size=max_request_size,
+            settings=settings,
+            ports=ports,
+            verbosity=verbosity,
+            port_callback=port_callback,
+            up_to_port=up_to_port,
+            use_free_port_on_failure=use_free_port_on_failure,
+            processes=processes,
         )
+        run(self, arguments)
 
     def requestShutdown(self) -> None:
         """End the server once the requests in progress are answered."""

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from httpdapy.apache import installation, server
+from httpdapy.apache import installation, permissions
 from httpdapy.apache.errors import ConfigError
-from httpdapy.apache.permissions import first_unreadable, remedy, serving_user
+from httpdapy.apache.permissions import (
+    check_readable,
+    first_unreadable,
+    own_parts,
+    remedy,
+    serving_user,
+)
 
 
 @pytest.fixture
@@ -52,10 +58,10 @@ def test_an_interpreter_that_apache_cannot_read(tree: Path, monkeypatch):
     """The sentence that `httpdapy serve` ends with."""
     python = tree / "a/b/file"
     (tree / "a").chmod(0)
-    monkeypatch.setattr(server.sys, "executable", str(python))
+    monkeypatch.setattr(permissions.sys, "executable", str(python))
     user, group = serving_user()
     with pytest.raises(
         ConfigError, match=f"the Python interpreter, {python}, cannot be read"
     ) as it:
-        server._check_readable(installation.find(), tree, user, group)
+        check_readable(own_parts(installation.find()), user, group)
     assert f"{tree}/a is closed to it; chmod o+x {tree}/a" in str(it.value)
