@@ -26,11 +26,18 @@ MAX_FIELDS = 10_000
 #: Forms whose fields, files left out, are larger are refused: bytes.
 MAX_FIELDS_SIZE = 64 * 1024**2
 
+
 class Headers(dict[str, str]):
-    """Headers by their canonical names, ``Content-Type``; a look-up takes any case."""
+    """Headers by their canonical names, ``Content-Type``; a name may be given in any case."""
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.title())
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(name.title(), value)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name.title())
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a header, or *default*."""
@@ -53,6 +60,7 @@ class Request:
 
     _body: bytes | None = None
     _form: Form | None = None
+    _has_let_go = False  # of the body
 
     def __init__(self, req: ApacheRequest) -> None:
         #: what RequestHandlers have
@@ -133,7 +141,7 @@ class Request:
     # -- headers ---------------------------------------------------------------------------------
 
     def headers(self) -> dict[str, str]:
-        """The headers, by names as ``Content-Type``; a look-up takes any case.
+        """The headers, by names as ``Content-Type``, which may be given in any case.
 
         The values of a repeated header are joined by ", ".
         """
@@ -185,7 +193,7 @@ class Request:
         files of a form have gone to disk: then it was not kept.
         """
         if self._body is None:
-            if self._form is not None:
+            if self._has_let_go:
                 raise OperationFailed(
                     "the body was too large to be kept when POST() or files() read it: call "
                     "body() first, or raise max_in_memory_file_upload_size"
@@ -212,6 +220,7 @@ class Request:
                 self._form, self._body = read_multipart(
                     self, self._body, int(in_memory), self.check_length()
                 )
+                self._has_let_go = self._body is None
             else:
                 form = Form()
                 if media_type == "application/x-www-form-urlencoded":

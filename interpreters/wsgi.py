@@ -102,7 +102,11 @@ class WSGIRequest(Derived):
 
     @property
     def unparsed_uri(self) -> str:
-        return self.environ["REQUEST_URI"]  # type: ignore[no-any-return]
+        uri: str = self.environ["REQUEST_URI"]
+        if uri[:1] != "/" and "://" in uri:  # the absolute form, as for a proxy
+            _, slash, path = uri.partition("://")[2].partition("/")
+            return slash + path
+        return uri
 
     @property
     def args(self) -> str:
