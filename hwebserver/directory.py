@@ -8,7 +8,7 @@ its own RequestHandler, if it has one, where none of that has the path.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..handlers import base, loading
 from . import api, running
@@ -16,12 +16,14 @@ from .application import NotFound
 from .errors import OperationFailed
 from .registry import MAIN, Registry
 from .routing import Router
+from .wsgi import WSGIHandler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
     from ..handlers.request import Request
+    from .arguments import Arguments
     from .registry import Route
     from .server import Server
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 class Directory:
     """Where scripts do not call run(), since Apache runs already."""
 
-    def run(self, server: Server, arguments: dict[str, Any]) -> None:
+    def run(self, server: Server, arguments: Arguments) -> None:
         """Only say so, to let a script that calls it be a directory's module as well."""
         sys.stderr.write("hwebserver: run() does nothing in a directory that Apache serves\n")
 
@@ -70,8 +72,11 @@ class DirectoryHandler(base.RequestHandler):
 
     @classmethod
     def for_request(cls, req: Request) -> base.RequestHandler:
-        handler = cls.router.find(_path(req)) or cls.otherwise
-        return handler.for_request(req)
+        path = _path(req)
+        handler = (cls.router.find(path) or cls.otherwise).for_request(req)
+        if isinstance(handler, WSGIHandler):
+            handler.base = req.uri.removesuffix(path)
+        return handler
 
 
 def _adopt(module: ModuleType, registries: Sequence[Registry]) -> None:

@@ -35,7 +35,7 @@ class ResponseHandler(RequestHandler):
             if not isinstance(response, Response):
                 response = self._settled(request, response)
             if response is not None:
-                request.send(response)
+                request.answer(response)
         finally:
             request.close()
         return REQ_PROCEED

@@ -214,11 +214,11 @@ class Request:
 
             media_type = self.contentType().partition(";")[0].strip().lower()
             if media_type == "multipart/form-data":
-                in_memory = self.req.options.get(
-                    "hwebserver_max_in_memory_file_upload_size", MAX_IN_MEMORY_FILE_UPLOAD_SIZE
+                in_memory = self._size(
+                    "max_in_memory_file_upload_size", MAX_IN_MEMORY_FILE_UPLOAD_SIZE
                 )
                 self._form, self._body = read_multipart(
-                    self, self._body, int(in_memory), self.check_length()
+                    self, self._body, in_memory, self.check_length()
                 )
                 self._has_let_go = self._body is None
             else:
@@ -235,12 +235,20 @@ class Request:
 
         Raises RequestError (413) for a request that announces more.
         """
-        options = self.req.options
-        limit = int(options.get("hwebserver_max_request_size", MAX_REQUEST_SIZE))
+        limit = self._size("max_request_size", MAX_REQUEST_SIZE)
         declared = self.contentLength()
         if declared.isdecimal() and int(declared) > limit:
             raise _too_large(limit)
         return limit
+
+    def _size(self, name: str, default: int) -> int:
+        """The PythonOption *name*, bytes.  Raises OperationFailed for what is no number."""
+        value = self.req.options.get(f"hwebserver_{name}")
+        if value is None:
+            return default
+        if not (value.isascii() and value.isdigit()):
+            raise OperationFailed(f"PythonOption hwebserver_{name} is a number, not {value!r}")
+        return int(value)
 
     # -- the answer ------------------------------------------------------------------------------
 
@@ -250,6 +258,10 @@ class Request:
 
         if not isinstance(response, Response):
             raise TypeError(f"send() takes a Response, not {response!r}")
+        self.answer(response)
+
+    def answer(self, response: Response) -> None:
+        """As send(), of what is a Response."""
         if self.is_answered:
             raise OperationFailed("the request is answered already")
         self.is_answered = True
@@ -260,7 +272,6 @@ class Request:
 
     def sendHeaders(self, response: Response) -> None:
         """Send status and headers of *response*; sendBody() sends what comes after."""
-        self.is_answered = True
         response.sendHeaders(self)
 
     def sendBody(self, data: bytes | str) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..handlers.content import text_type
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..handlers.request import Request as ApacheRequest
     from .request import Request
 
@@ -29,6 +32,14 @@ class Response:
     Raises TypeError and ValueError for what is no answer.
     """
 
+    # defaults on the class, since most responses leave them as they are
+    _body = b""
+    _file = ""
+    _delete_file = False
+    _is_chunked = False
+    _headers: Mapping[str, tuple[str, str]] = {}  # by their names in small letters
+    _cookies: Mapping[str, str] = {}  # values of Set-Cookie by the cookie's name
+
     def __init__(
         self,
         data: bytes | str | os.PathLike[str] = b"",
@@ -40,15 +51,10 @@ class Response:
         if not (isinstance(status, int) and 200 <= status <= 999):
             raise ValueError(f"a status is an int from 200 to 999, not {status!r}")
         self._status = status
-        self._headers: dict[str, tuple[str, str]] = {}  # by their names in small letters
-        self._cookies: dict[str, str] = {}  # values of Set-Cookie by the cookie's name
-        self._is_chunked = False
-        self._file = ""
-        self._delete_file = delete_file
-        self._body = b""
-        self._set_content_type(content_type)
+        self._content_type = _checked_type(content_type)
         if is_file_name:
             self._file = os.fsdecode(data)
+            self._delete_file = delete_file
         elif isinstance(data, bytes):
             self._body = data
         else:
@@ -61,27 +67,18 @@ class Response:
         without its length; Content-Length is set by itself.  Raises TypeError for what is no str,
         ValueError for what would not be one header.
         """
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"header {name!r}: name and value are str, not {value!r}")
-        if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a header")
-        if _CONTROL.search(value):
-            raise ValueError(f"header {name!r}: a control character in {value!r}")
-        try:
-            value.encode("latin-1")
-        except UnicodeEncodeError:
-            raise ValueError(f"header {name!r}: {value!r} is not Latin-1: encode it") from None
+        _check(name, value)
         lower = name.lower()
         if lower == "content-type":
             self._content_type = value
         elif lower == "set-cookie":
-            self._cookies[value.partition("=")[0].strip()] = value
+            self._cookies = {**self._cookies, value.partition("=")[0].strip(): value}
         elif lower == "transfer-encoding":
             if value.lower() not in ("chunked", "identity", ""):
                 raise ValueError(f"Transfer-Encoding is chunked, or none, not {value!r}")
             self._is_chunked = value.lower() == "chunked"
         elif lower != "content-length":
-            self._headers[lower] = (name, value)
+            self._headers = {**self._headers, lower: (name, value)}
 
     def headers(self) -> dict[str, str]:
         """The headers that are set, Content-Type among them; several cookies joined by ", "."""
@@ -96,7 +93,7 @@ class Response:
     def setBody(self, body: bytes | str, content_type: str | None = None) -> None:
         """Make *body* the body, and *content_type* its type if that is given."""
         if content_type is not None:
-            self._set_content_type(content_type)
+            self._content_type = _checked_type(content_type)
         if isinstance(body, str):
             self._content_type, codec = text_type(self._content_type)
             self._body = body.encode(codec)
@@ -131,6 +128,7 @@ class Response:
 
     def sendHeaders(self, request: Request) -> None:
         """Send status and headers; ``request.sendBody()`` sends what comes after."""
+        request.is_answered = True
         self._put_headers(request.req)
         request.req.flush()
 
@@ -163,6 +161,23 @@ class Response:
         for cookie in self._cookies.values():
             headers.add("Set-Cookie", cookie)
 
-    def _set_content_type(self, value: str) -> None:
-        self._content_type = ""
-        self.setHeader("Content-Type", value)
+
+def _check(name: str, value: str) -> None:
+    """Raises TypeError or ValueError for what is no header, or more than one."""
+    if not isinstance(name, str) or not isinstance(value, str):
+        raise TypeError(f"header {name!r}: name and value are str, not {value!r}")
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a header")
+    if _CONTROL.search(value):
+        raise ValueError(f"header {name!r}: a control character in {value!r}")
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(f"header {name!r}: {value!r} is not Latin-1: encode it") from None
+
+
+@lru_cache(256)
+def _checked_type(value: str) -> str:
+    """A content type.  Raises as _check()."""
+    _check("Content-Type", value)
+    return value

@@ -30,12 +30,19 @@ def wsgi_handler(application: Application, path: str) -> type[RequestHandler]:
     """A handler that has *application* answer what lies at and below *path*."""
     prefix = "".join(f"/{part}" for part in parts(path))
 
-    class WSGIHandler(RequestHandler):
+    class Handler(WSGIHandler):
         def Handle(self) -> object:
-            _Call(self.req, prefix).run(application)
+            _Call(self.req, self.base + prefix).run(application)
             return REQ_PROCEED
 
-    return WSGIHandler
+    return Handler
+
+
+class WSGIHandler(RequestHandler):
+    """Base class of handlers that leave requests to a WSGI application."""
+
+    #: The URL's path up to where those of handlers begin: in a directory's module, its own.
+    base = ""
 
 
 class FileWrapper:
@@ -111,7 +118,7 @@ class _Call:
         req = self._req
         environ: dict[str, Any] = req.environment
         path = environ["SCRIPT_NAME"] + environ["PATH_INFO"]
-        length = len(self._prefix.encode())
+        length = len(self._prefix.encode("utf-8", "surrogateescape"))
         environ |= {
             "SCRIPT_NAME": path[:length],
             "PATH_INFO": path[length:],

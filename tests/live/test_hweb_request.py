@@ -423,7 +423,7 @@ def test_what_becomes_of_uploaded_files(script: Script, how: str):
         assert (answer.type, answer.body) == ("text/x-sent", b"0123456789" * 500)
     else:
         assert json.loads(answer.text)[3] == "0123456789" * 500
-    assert uploads(script) == []
+    wait_for("the removal", lambda: not uploads(script))
 
 
 def uploads(script: Script) -> list[Path]:
@@ -435,7 +435,7 @@ def test_files_go_when_the_handler_fails(script: Script):
     script.log.expect("ValueError: /")
     body, head = multipart(file=("x", b"0123456789" * 500))
     assert script.request("POST", "/upload?how=crash", body, head).status == 500
-    assert uploads(script) == []
+    wait_for("the removal", lambda: not uploads(script))
     wait_for_traceback(script, "ValueError: /")
 
 
@@ -445,7 +445,7 @@ def test_files_go_when_the_client_has_gone(script: Script):
         lines = f"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: {head['Content-Type']}\r\n"
         connection.sendall(f"{lines}Content-Length: 9000\r\n\r\n".encode() + body[:4000])
     wait_for("the end of the request", lambda: not open_files(script))
-    assert uploads(script) == []
+    wait_for("the removal", lambda: not uploads(script))
 
 
 def open_files(script: Script) -> list[str]:
@@ -474,7 +474,7 @@ def test_files_of_a_process_that_has_died(script: Script):
         return False
 
     wait_for("the next process", answers)
-    assert uploads(script) == []
+    wait_for("the removal", lambda: not uploads(script))
 
 
 def test_memory_of_large_uploads(tmp_site: Path):

@@ -69,7 +69,6 @@ def send_headers(request):
     response = Response(b"", 202, "text/plain")
     response.sendHeaders(request)
     request.sendBody(b"body")
-    request.is_answered = True
 
 def file(request):
     fields = request.GET()

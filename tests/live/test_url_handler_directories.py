@@ -141,6 +141,37 @@ def test_async_functions(site: Site):
     assert site.request("POST", "app.py/slow", b"body").text == "body"
 
 
+def test_wsgi_applications(site: Site):
+    site.write(
+        "app.py",
+        "import hwebserver\n"
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    return [f\"{environ['SCRIPT_NAME']} {environ['PATH_INFO']}\".encode()]\n"
+        "hwebserver.registerWSGIApp(application, '/mounted')\n",
+    )
+    assert site.text("app.py/mounted/x/y") == f"{site.url}/app.py/mounted /x/y"
+    serve_all(site)
+    assert site.text("mounted/x/y") == f"{site.url}/mounted /x/y"
+
+
+def test_limits_are_options(app: Site):
+    app.write(
+        "app.py",
+        "import hwebserver\n"
+        "@hwebserver.urlHandler('/size')\n"
+        "def size(request):\n"
+        "    return hwebserver.Response(str(len(request.body())))\n",
+    )
+    app.htaccess("PythonOption hwebserver_max_request_size 10")
+    app.log.expect("413: the request has more than 10 bytes")
+    assert app.request("POST", "app.py/size", b"x" * 10).text == "10"
+    assert app.request("POST", "app.py/size", b"x" * 11).status == 413
+    app.htaccess("PythonOption hwebserver_max_request_size many")
+    expect(app, "hwebserver_max_request_size is a number, not 'many'")
+    assert app.request("POST", "app.py/size", b"x").status == 500
+
+
 def test_run_does_nothing(app: Site):
     expect(app, "run() does nothing")
     app.write("app.py", MODULE.format(text="hello") + "hwebserver.run(8008, True)\n")
