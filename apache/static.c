@@ -9,6 +9,7 @@
 #include "httpd.h"
 #include "http_config.h"
 #include "http_log.h"
+#include "http_protocol.h"
 #include "http_request.h"
 
 #include <errno.h>
@@ -86,7 +87,7 @@ static int check(request_rec *r)
     if (r->finfo.filetype != APR_REG)
         return HTTP_NOT_FOUND;
     if (r->method_number != M_GET && r->method_number != M_OPTIONS) {
-        r->allowed |= AP_METHOD_BIT << M_GET | AP_METHOD_BIT << M_OPTIONS;
+        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_OPTIONS, -1);
         return HTTP_METHOD_NOT_ALLOWED;
     }
     return is_inside(r, conf->static_real) ? DECLINED : HTTP_FORBIDDEN;

@@ -3,8 +3,8 @@
 Where there is a real ``hou``, loaded or to be found on sys.path, that one stays.  Besides webServer
 there is what belongs to it: OperationFailed, registerOpdefPath and isUIAvailable.
 
-Ports are numbers in ``hou.webServer``: 0 is the main one, -1 are all, and any other number is a port
-of its own, or the main one if run() is given it.  Names are taken as well.
+Ports are numbers in ``hou.webServer``: 0 is the main one, -1 are all, and any other number is a
+port of its own, or the main one if run() is given it.  Names are taken as well.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .. import hwebserver
+from . import api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import NoReturn
+
+    from .registry import Port
 
 #: The server that the functions of hwebserver belong to.
 _server = hwebserver._default
@@ -50,13 +53,21 @@ def _with_numbers(function: Callable[..., Any], position: int) -> Callable[..., 
 
 @functools.wraps(hwebserver.run)
 def _run(port: int = 8008, *args: Any, **kwargs: Any) -> None:
-    ports = _server.registry.ports
-    if str(port) in ports:
-        number = ports.pop(str(port))
-        main = _server.registry.port("")
-        main.routes += number.routes
-        main.functions |= number.functions
+    number = _server.registry.ports.pop(str(port), None)
+    if number is not None:
+        _add_to_main(number)
     hwebserver.run(port, *args, **kwargs)
+
+
+def _add_to_main(number: Port) -> None:
+    """Have the main port answer what was registered for it by its number."""
+    main = _server.registry.port("")
+    for route in number.routes:
+        if route not in main.routes and not (route.path == api.PATH and number.functions):
+            main.routes.append(route)
+    for function in number.functions.values():
+        if function.name not in main.functions:
+            api.register(_server.registry, function, [0])
 
 
 class _Hou(ModuleType):

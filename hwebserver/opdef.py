@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from .errors import OperationFailed
-from .handlers import URLHandler
+from .handlers import handler_of
 from .registry import parts
 from .response import Response
 from .responses import notFoundResponse
 
 if TYPE_CHECKING:
+    from ..handlers.base import RequestHandler
     from .request import Request
 
 
-def opdef_handler(url_prefix: str) -> type[URLHandler]:
+def opdef_handler(url_prefix: str) -> type[RequestHandler]:
     """A handler that answers ``/opdef/obj/geo?Help`` with the section Help of the asset obj/geo.
 
     Raises OperationFailed where no Houdini is.
@@ -24,17 +25,16 @@ def opdef_handler(url_prefix: str) -> type[URLHandler]:
     hou = _houdini()
     prefix = "".join(f"/{part}" for part in parts(url_prefix))
 
-    class OpdefHandler(URLHandler):
-        def handle(self, request: Request) -> Response:
-            section = unquote(request.queryString())
-            path = unquote(request.path())[len(prefix) :]
-            try:
-                data = hou.readBinaryFile(f"opdef:{path}?{section}")
-            except hou.OperationFailed:
-                return notFoundResponse(request)
-            return Response(data, content_type=guess_type(section)[0] or "text/plain")
+    def opdef(request: Request) -> Response:
+        section = unquote(request.queryString())
+        path = request.req.uri[len(prefix) :]
+        try:
+            data = hou.readBinaryFile(f"opdef:{path}?{section}")
+        except hou.OperationFailed:
+            return notFoundResponse(request)
+        return Response(data, content_type=guess_type(section)[0] or "text/plain")
 
-    return OpdefHandler
+    return handler_of(opdef, opdef.__name__, ["GET"])
 
 
 def _houdini() -> Any:

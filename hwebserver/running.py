@@ -7,6 +7,7 @@ Apache directory are loaded by Apache as it is (directory.py).
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from ..handlers import loading
@@ -29,6 +30,8 @@ class Runner(Protocol):
 #: The place where this process runs scripts, if that is not the launcher's.
 runner: Runner | None = None
 
+_making = Lock()
+
 #: The server whose requests this process answers, if a script has called its run().
 served: Server | None = None
 
@@ -47,13 +50,14 @@ def request_shutdown(server: Server) -> None:
 
 def _runner() -> Runner:
     global runner
-    if runner is None:
-        if loading.registered is not None:
-            from .directory import here
+    with _making:  # several threads may call run(), each for a server of its own
+        if runner is None:
+            if loading.registered is not None:
+                from .directory import here
 
-            runner = here
-        else:
-            from .launcher import Launcher
+                runner = here
+            else:
+                from .launcher import Launcher
 
-            runner = Launcher()
-    return runner
+                runner = Launcher()
+        return runner

@@ -11,7 +11,7 @@ from support.guide import DOCS, PAGES, ROOT, Block, blocks, page_name, starts_sc
 from support.script import Script, running_script
 from support.site import request, wait_for
 
-import hwebserver
+from httpdapy import hwebserver
 
 #: The last line of scripts that can be served together with others.
 SIMPLE = "\nhwebserver.run(8008)\n"
@@ -109,6 +109,7 @@ def test_examples_with_servers_of_their_own(tmp_site: Path, example: Example):
     source = NUMBER.sub(lambda match: str(numbers[int(match[0])]), example.script)
     announced = f"print('port main {numbers[8008]}', flush=True)\n"
     with running_script(tmp_site, announced + source, run=None) as script:
+        script.log.allow("port main")  # Apache's process says it, too
         for number in numbers.values():
             wait_for("the port", lambda number=number: is_open(number) or script.process.poll())
         check(example, script, numbers)

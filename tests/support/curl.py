@@ -5,7 +5,6 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from base64 import b64encode
 from collections.abc import Callable
-from http import HTTPStatus
 from pathlib import Path
 
 from .site import Answer
@@ -58,7 +57,7 @@ def curl(ask: Ask, path: Path, arguments: Namespace) -> list[str]:
     lines = answer.text.splitlines()
     if not arguments.i:
         return lines
-    status = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"
+    status = f"HTTP/1.1 {answer.status} {answer.reason}"
     return [status, *(f"{name}: {value}" for name, value in answer.headers.items()), "", *lines]
 
 

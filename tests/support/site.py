@@ -37,6 +37,7 @@ def wait_for(what: str, condition: Callable[[], object], deadline_s: float = _DE
 @dataclass(frozen=True)
 class Answer:
     status: int
+    reason: str
     headers: http.client.HTTPMessage
     body: bytes
 
@@ -54,7 +55,7 @@ def request(port: int, method: str, path: str, body=None, headers=None) -> Answe
     with closing(connection):
         connection.request(method, path, body=body, headers=headers or {})
         response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+        return Answer(response.status, response.reason, response.headers, response.read())
 
 
 class ErrorLog:
