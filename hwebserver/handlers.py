@@ -50,8 +50,10 @@ class ResponseHandler(RequestHandler):
             result = answered(request, result)
         if isinstance(result, Response) or (result is None and request.is_answered):
             return result
+        code = getattr(self.handle, "__code__", None)
+        where = f" ({code.co_filename}, line {code.co_firstlineno})" if code is not None else ""
         raise TypeError(
-            f"{type(self).__qualname__} returned {excerpt(result)}, no Response: "
+            f"{type(self).__qualname__}{where} returned {excerpt(result)}, no Response: "
             "a handler ends with return hwebserver.Response(...)"
         )
 

@@ -14,6 +14,7 @@ from httpdapy.hwebserver.handlers import (
 )
 from httpdapy.hwebserver.registry import Registry, Route
 from httpdapy.hwebserver.routing import Router
+from httpdapy.hwebserver.server import Server
 
 
 def route(path: str, is_prefix: bool = False, name: str = "") -> Route:
@@ -143,3 +144,8 @@ def test_what_cannot_be_inserted():
         handler_of_instance(print)
     with pytest.raises(TypeError, match="methods is a list"):
         URLHandler("/", "GET")
+
+
+def test_a_decorator_without_its_path():
+    with pytest.raises(TypeError, match=r"@hwebserver.urlHandler\('/path'\)"):
+        Server("x").urlHandler(print)
