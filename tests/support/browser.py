@@ -1,75 +1,104 @@
 """Pages of the tests' own in headless Chromium."""
 
-import html
 import os
-import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Empty, SimpleQueue
 
 import pytest
 
-_RESULT = re.compile(r'<pre id="result">(.*?)</pre>', re.DOTALL)
+_DEADLINE_S = 40.0
+
+
+class Page:
+    """A page that a server of this machine gives for every path.
+
+    Its script has to send its result by POST to its own origin.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.results: SimpleQueue[str] = SimpleQueue()
+
+    def result_in_browser(self, url: str) -> str:
+        """What the page, loaded by *url*, sends as its result.
+
+        Without Chromium the test is left out, but not in CI.
+        """
+        chromium = shutil.which("chromium")
+        if chromium is None:
+            assert "CI" not in os.environ, "chromium is missing; setup/packages.sh test installs it"
+            pytest.skip("chromium is missing")
+        with tempfile.TemporaryDirectory(
+            prefix="httpdapy-test-", ignore_cleanup_errors=True
+        ) as profile:
+            process = subprocess.Popen(
+                [
+                    chromium,
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-quic",
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                    "--disable-sync",
+                    "--no-first-run",
+                    "--enable-logging=stderr",
+                    f"--user-data-dir={profile}",
+                    url,
+                ],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                text=True,
+            )
+            try:
+                return self.results.get(timeout=_DEADLINE_S)
+            except Empty:
+                os.killpg(process.pid, signal.SIGKILL)
+                said = process.communicate()[1]
+                raise AssertionError(f"the page sent nothing:\n{said[-3000:]}") from None
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)  # its own session: all of it, only it
+                process.communicate()
 
 
 @contextmanager
-def served_page(page: bytes) -> Iterator[int]:
-    """The port of a server of this machine that answers every GET with *page*."""
+def served(html: str) -> Iterator[Page]:
+    """Serve a page."""
+    body = html.encode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self._answer(body)
+
+        def do_POST(self) -> None:
+            page.results.put(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self._answer(b"")
+
+        def _answer(self, content: bytes) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(page)))
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(page)
+            self.wfile.write(content)
 
         def log_message(self, *arguments: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        page = Page(server.server_port)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
-
-
-def shown(url: str) -> str:
-    """What the page at *url* has written into its element "result" when its scripts have ended.
-
-    Without Chromium the test is left out, but not in CI.
-    """
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        assert "CI" not in os.environ, "chromium is missing; setup/packages.sh test installs it"
-        pytest.skip("chromium is missing")
-    with tempfile.TemporaryDirectory(prefix="httpdapy-test-") as profile:
-        done = subprocess.run(
-            [
-                chromium,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-                f"--user-data-dir={profile}",
-                "--virtual-time-budget=20000",
-                "--dump-dom",
-                url,
-            ],
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=True,
-        )
-    found = _RESULT.search(done.stdout)
-    assert found, (done.stdout, done.stderr[-2000:])
-    return html.unescape(found[1])
+        try:
+            yield page
+        finally:
+            server.shutdown()
+            thread.join()
