@@ -2,6 +2,7 @@
 
 import re
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from httpdapy import hwebserver
 #: The last line of scripts that can be served together with others.
 SIMPLE = "\nhwebserver.run(8008)\n"
 #: What concerns the server as a whole.
-NOT_SHARED = re.compile(r"requestShutdown|setSettingsForPort|Server\(|hou_compat|OperationFailed")
+NOT_SHARED = re.compile(r"hwebserver[.](requestShutdown|set\w+|Server)|hou_compat")
 NUMBER = re.compile(r"\b800[89]\b")
 
 
@@ -101,21 +102,49 @@ def is_open(number: int) -> bool:
         return probe.connect_ex(("127.0.0.1", number)) == 0
 
 
-@pytest.mark.parametrize("example", ALONE, ids=lambda example: example.page)
-def test_examples_with_servers_of_their_own(tmp_site: Path, example: Example):
-    write_files(tmp_site, example)
-    said = sorted(set(map(int, NUMBER.findall(example.script))))
-    numbers = dict(zip(said, free_numbers(len(said)), strict=True))
-    source = NUMBER.sub(lambda match: str(numbers[int(match[0])]), example.script)
-    announced = f"print('port main {numbers[8008]}', flush=True)\n"
-    with running_script(tmp_site, announced + source, run=None) as script:
-        script.log.allow("port main")  # Apache's process says it, too
-        for number in numbers.values():
-            wait_for("the port", lambda number=number: is_open(number) or script.process.poll())
-        check(example, script, numbers)
-        if "requestShutdown()" in example.script:
-            script.wait()
-            assert "The server has ended." in script.output or len(numbers) > 1
+@dataclass
+class Running:
+    script: Script
+    numbers: dict[int, int]
+
+    def wait_until_open(self) -> None:
+        for number in self.numbers.values():
+            wait_for("the port", lambda number=number: is_open(number) or self.has_ended())
+
+    def has_ended(self) -> bool:
+        return self.script.process.poll() is not None
+
+
+@pytest.fixture(scope="module")
+def alone(module_site: Path):
+    """All of them at once, and told to end at once: Apache takes a second for that."""
+    with ExitStack() as stack:
+        started = {}
+        for n, example in enumerate(ALONE):
+            directory = module_site / f"alone{n}"
+            directory.mkdir()
+            write_files(directory, example)
+            said = sorted(set(map(int, NUMBER.findall(example.script))))
+            numbers = dict(zip(said, free_numbers(len(said)), strict=True))
+            source = NUMBER.sub(lambda match, to=numbers: str(to[int(match[0])]), example.script)
+            announced = f"print('port main {numbers[8008]}', flush=True)\n"
+            running = running_script(directory, announced + source, run=None)
+            started[n] = Running(stack.enter_context(running), numbers)
+            started[n].script.log.allow("port main")  # Apache's process says it, too
+        yield started
+        for running in started.values():
+            if not running.has_ended():
+                running.script.process.terminate()
+
+
+@pytest.mark.parametrize("n", range(len(ALONE)), ids=lambda n: ALONE[n].page)
+def test_examples_with_servers_of_their_own(alone: dict[int, Running], n: int):
+    example, running = ALONE[n], alone[n]
+    running.wait_until_open()
+    check(example, running.script, running.numbers)
+    if "hwebserver.requestShutdown()" in example.script:
+        assert running.script.wait() == 0
+        assert "The server has ended." in running.script.output
 
 
 def test_the_script_in_the_readme(tmp_site: Path):
@@ -153,7 +182,15 @@ def test_members_of_enumerations_are_described():
 def test_every_method_is_described(name: str):
     suffix = "_class" if name == "URLHandler" else ""
     page = (DOCS / f"hwebserver/{name}{suffix}.md").read_text()
-    inner = {"check_length", "prepare", "close", "write", "rewind", "send"}  # not for handlers
+    inner = {
+        "answer",
+        "check_length",
+        "prepare",
+        "close",
+        "write",
+        "rewind",
+        "send",
+    }  # not for handlers
     methods = {each for each in vars(getattr(hwebserver, name)) if not each.startswith("_")}
     described = set(re.findall(r"`(\w+)(?:\([^`]*\))?`", page))
     assert methods - inner - {"outbox", "is_answered"} <= described

@@ -1,0 +1,18 @@
+"""Run a script that finds hou.webServer without Houdini: ``httpdapy run --hou``."""
+
+import importlib
+import runpy
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Run the script of the command line with its arguments, as Python would."""
+    del sys.argv[0]
+    sys.path[0] = str(Path(sys.argv[0]).resolve().parent)
+    importlib.import_module("httpdapy.hwebserver.hou_compat")
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
