@@ -18,7 +18,10 @@ from .server import Server, ServerConfig
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit status: 0, or 2 for what has to be put right first."""
-    own, express = _split(list(sys.argv[1:] if arguments is None else arguments))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["run"] and given[1:2] not in ([], ["-h"], ["--help"]):
+        return run(given[1:])  # all of them are the script's
+    own, express = _split(given)
     parsed = _parser().parse_args(own)
     if express and parsed.run is not serve:
         return _fail(f"'--' and options for mod_wsgi-express go with serve, not {parsed.command}")
@@ -59,6 +62,14 @@ def serve(arguments: argparse.Namespace) -> int:
             raise ServerError(f"Apache ended by itself, with status {status}", list(server.log))
     except _Interrupted:
         return 0
+
+
+def run(arguments: list[str]) -> NoReturn:
+    """Run a script that calls hwebserver.run(), as ``python`` does; after --hou, with a hou."""
+    if arguments[0] == "--hou":
+        arguments = ["-m", f"{__package__}.with_hou", *arguments[1:]]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *arguments])
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -157,6 +168,15 @@ def _parser() -> argparse.ArgumentParser:
         "--debug", action="store_true", help="show errors in the browser (PythonOption debug 1)"
     )
     command.set_defaults(run=serve)
+
+    command = commands.add_parser(
+        "run",
+        help="run a script that calls hwebserver.run()",
+        description="Run a script that calls hwebserver.run(), as python SCRIPT ... does.",
+    )
+    command.add_argument("--hou", action="store_true", help="let it import hou.webServer")
+    command.add_argument("script", metavar="SCRIPT", help="its file, or -m and a module's name")
+    command.add_argument("arguments", nargs="*", metavar="...", help="the script's own")
 
     command = commands.add_parser("check", help="say what a server would find here")
     _add_directory(command)

@@ -26,6 +26,11 @@ registerOpdefPath = _default.registerOpdefPath
 registerStaticFilesDirectory = _default.registerStaticFilesDirectory
 registerWSGIApp = _default.registerWSGIApp
 setSettingsForPort = _default.setSettingsForPort
+setCORSWhitelist = _default.setCORSWhitelist
+setLogInfo = _default.setLogInfo
+setPortInfo = _default.setPortInfo
+setSSL = _default.setSSL
+setSecurity = _default.setSecurity
 
 MessageSeverity = webServerSeverity.MessageSeverity
 PromptSeverity = webServerSeverity.PromptSeverity
@@ -66,6 +71,11 @@ __all__ = [
     "registerWSGIApp",
     "requestShutdown",
     "run",
+    "setCORSWhitelist",
+    "setLogInfo",
+    "setPortInfo",
+    "setSSL",
+    "setSecurity",
     "setSettingsForPort",
     "urlHandler",
     "webServerSeverity",

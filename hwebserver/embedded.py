@@ -7,6 +7,7 @@ stays open, and what comes after run() does not happen here.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import traceback
 from collections import Counter
@@ -109,14 +110,18 @@ def load(file: str) -> None:
 
     What it raises is raised, the first time; after a restart, each request raises it instead.
     """
+    # print goes where it goes under Python itself, not to the error log
+    sys.stdout = open(  # noqa: SIM115
+        1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
     job = json.loads(Path(file).read_text())
     embedded = Embedded(job)
     running.runner = embedded
     try:
         embedded.load()
     except BaseException as error:
-        embedded.fail(error)
         traceback.print_exc()
+        embedded.fail(error)
         if not job["is_restart"]:
             raise
         application.serve_failure(error)

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from ..handlers import loading
+from . import script  # noqa: F401 - which looks how the process was started
 
 if TYPE_CHECKING:
     from .arguments import Arguments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import importlib.util
 import io
 import os
@@ -38,24 +39,20 @@ def origin() -> dict[str, Any]:
         "executable": sys.executable,
         "path": _path,
         "directory": str(_directory),
+        "has_hou": f"{__package__}.hou_compat" in sys.modules,
         "environment": {k: os.environ[k] for k in _ENVIRONMENT if k in os.environ},
     }
 
 
 def file() -> Path:
     """The script's file.  Raises OperationFailed if there is none."""
-    path = getattr(sys.modules["__main__"], "__file__", None)
+    path: str | None = getattr(sys.modules["__main__"], "__file__", None)
     if path is None:
         raise OperationFailed(
             "run() needs a script: Apache's processes load the handlers from its file, and an "
             "interactive session has none; save it as a file and run that"
         )
     return _directory / path
-
-
-def directory() -> Path:
-    """The working directory that the script was started in."""
-    return _directory
 
 
 def run(started: dict[str, Any]) -> None:
@@ -66,6 +63,8 @@ def run(started: dict[str, Any]) -> None:
     sys.path[:] = started["path"]
     os.environ.update(started["environment"])
     os.chdir(started["directory"])
+    if started["has_hou"]:
+        importlib.import_module(".hou_compat", __package__)
     name = started["module"]
     module = ModuleType("__main__")
     module.__builtins__ = builtins  # type: ignore[attr-defined]
@@ -84,6 +83,8 @@ def run(started: dict[str, Any]) -> None:
         module.__loader__ = spec.loader
         module.__package__ = spec.parent
         code = _code(spec)
+    if sys.version_info < (3, 14):
+        module.__annotations__ = {}
     sys.modules["__main__"] = module
     exec(code, module.__dict__)  # noqa: S102 - it is what Python does
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import api, directory
 from .arguments import Arguments
-from .enums import webServerVerbosity
+from .enums import webServerSeverity, webServerVerbosity
 from .errors import OperationFailed
 from .handlers import URLHandler, as_handler, handler_of_instance
 from .opdef import opdef_handler
@@ -54,6 +54,8 @@ class Server:
         Of all that have a URL's path the one with most components of it answers, and of several at
         one path the last.  Raises TypeError and ValueError for what cannot be registered.
         """
+        if not isinstance(path, str):
+            raise TypeError("urlHandler is called with a path: @hwebserver.urlHandler('/path')")
 
         def register(target: T) -> T:
             route = Route(path, is_prefix, as_handler(target, path, is_prefix))
@@ -155,6 +157,84 @@ class Server:
         Raises OperationFailed for unknown keys and for values that they cannot have.
         """
         self.registry.port(port_name).settings.update(checked(settings))
+
+    def setPortInfo(
+        self,
+        name: str = "",
+        port: int | None = None,
+        max_port: int | None = None,
+        allow_system_port: bool | None = None,
+        address: str | None = None,
+        ipv6: bool | None = None,
+        allowed_hosts: Sequence[str] | None = None,
+        use_x_forwarded_host: bool | None = None,
+    ) -> None:
+        """Do what setSettingsForPort() does with the keys of these names."""
+        settings = {
+            "PORT": port,
+            "MAX_PORT": max_port,
+            "ALLOW_SYSTEM_PORT": allow_system_port,
+            "ADDRESS": address,
+            "IPV6": ipv6,
+            "ALLOWED_HOSTS": allowed_hosts,
+            "USE_X_FORWARDED_HOST": use_x_forwarded_host,
+        }
+        self.setSettingsForPort(settings, name)
+
+    def setLogInfo(
+        self,
+        name: str = "",
+        log_file: str | PathLike[str] | None = None,
+        min_log_severity: webServerSeverity | None = None,
+    ) -> None:
+        """Do what setSettingsForPort() does with the keys of these names."""
+        settings = {"LOG_FILE": log_file, "MIN_LOG_SEVERITY": min_log_severity}
+        self.setSettingsForPort(settings, name)
+
+    def setSSL(
+        self,
+        name: str = "",
+        certificate: str | PathLike[str] | None = None,
+        certificate_key: str | PathLike[str] | None = None,
+        dh_params: str | PathLike[str] | None = None,
+        verify_peer: bool | None = None,
+        redirect: bool | None = None,
+        redirect_host: str | None = None,
+        redirect_exempt: Sequence[str] | None = None,
+    ) -> None:
+        """Do what setSettingsForPort() does with the keys of these names after ``SSL_``."""
+        settings = {
+            "SSL_CERTIFICATE": certificate,
+            "SSL_CERTIFICATE_KEY": certificate_key,
+            "SSL_DH_PARAMS": dh_params,
+            "SSL_VERIFY_PEER": verify_peer,
+            "SSL_REDIRECT": redirect,
+            "SSL_REDIRECT_HOST": redirect_host,
+            "SSL_REDIRECT_EXEMPT": redirect_exempt,
+        }
+        self.setSettingsForPort(settings, name)
+
+    def setSecurity(
+        self,
+        name: str = "",
+        hsts_seconds: int | None = None,
+        hsts_include_subdomains: bool | None = None,
+        hsts_preload: bool | None = None,
+        allowed_hosts: Sequence[str] | None = None,
+    ) -> None:
+        """Do what setSettingsForPort() does with ALLOWED_HOSTS and the keys of these names after
+        ``SECURE_``."""
+        settings = {
+            "SECURE_HSTS_SECONDS": hsts_seconds,
+            "SECURE_HSTS_INCLUDE_SUBDOMAINS": hsts_include_subdomains,
+            "SECURE_HSTS_PRELOAD": hsts_preload,
+            "ALLOWED_HOSTS": allowed_hosts,
+        }
+        self.setSettingsForPort(settings, name)
+
+    def setCORSWhitelist(self, origins: Sequence[str], port_name: str = "") -> None:
+        """Do what setSettingsForPort() does with CORS_ORIGIN_WHITELIST."""
+        self.setSettingsForPort({"CORS_ORIGIN_WHITELIST": origins}, port_name)
 
     def isInDebugMode(self) -> bool:
         """Whether run() was called with debug."""

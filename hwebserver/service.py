@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import queue
+import re
 import select
 import signal
 import subprocess
@@ -45,6 +46,8 @@ _PORT_TRIES = 5
 #: How long requests in progress may go on after Ctrl-C or SIGTERM.
 _GRACE_S = 5.0
 _POLL_S = 0.2
+#: What Apache says of its own starts and ends.
+_CHATTER = re.compile(r"\[[^]]*\] \[(core|mpm_\w+):notice\] ")
 #: Environment variable with PythonOption values: name=value, with spaces between.
 OPTIONS = "HTTPDAPY_OPTIONS"
 
@@ -84,7 +87,6 @@ class Service:
         #: for each process of Apache that has loaded the script a descriptor that tells its end
         self._children: list[int] = []
         self._configuration = ""
-        self._failure = ""
         self._is_loaded = False
         self._is_changed = self._is_restarting = self._is_renewed = False
         self._root: Root | None = None
@@ -154,10 +156,6 @@ class Service:
     def _ended(self, process: Process, status: int) -> None:
         if process is not self._process:
             return
-        if self._failure:
-            raise OperationFailed(
-                f"{script.file()} does not load in Apache's process: {self._failure}"
-            )
         error = ServerError(f"Apache ended by itself, with status {status}", process.last_log())
         raise OperationFailed(error.explanation())
 
@@ -205,7 +203,7 @@ class Service:
         return [
             *own_parts(parts),
             ("the script", script.file()),
-            ("the working directory", script.directory()),
+            ("the working directory", Path.cwd()),
             *(("the static directory", each) for each in mounts),
             *(
                 ("the module", each)
@@ -242,19 +240,23 @@ class Service:
         self._configure = partial(_configuration, parts, root.path, self._arguments, user, group)
         self._configuration = self._configure(self._description, self._listeners)
         self._write("httpd.conf", self._configuration)
-        self._command = [parts.httpd, "-f", root.path / "httpd.conf"]
+        self._command: list[str | Path] = [parts.httpd, "-f", root.path / "httpd.conf"]
         self._process = process = Process(
             [*self._command, "-DFOREGROUND"],
             root,
             environment=parts.environment(),
             pass_fds=[receiver.theirs],
-            error_line=_error_line,
+            error_line=self._error_line,
             output=_output,
         )
         receiver.passed()
         listening = threading.Thread(target=self._listen, args=[receiver], daemon=True)
         listening.start()
         threading.Thread(target=self._wait_for_end, args=[process, listening], daemon=True).start()
+
+    def _error_line(self, line: str) -> None:
+        if self._arguments.verbosity is webServerVerbosity.High or not _CHATTER.match(line):
+            _say(line)
 
     def _listen(self, receiver: Receiver) -> None:
         for message in receiver.messages():
@@ -291,9 +293,12 @@ class Service:
         with suppress(ProcessLookupError):  # it has ended meanwhile
             self._children.append(os.pidfd_open(process))
         if not self._is_loaded:
-            self._is_loaded = not failed
-            self._failure = value if failed else ""
-            if self._is_loaded and self._arguments.reloads:
+            if failed:
+                raise OperationFailed(
+                    f"{script.file()} does not load in Apache's process: {value}; its log is above"
+                )
+            self._is_loaded = True
+            if self._arguments.reloads:
                 self._write("job.json", json.dumps({**self._job, "is_restart": True}))
             return
         self._is_restarting = False
@@ -340,7 +345,7 @@ class Service:
             if checked.returncode:
                 raise ConfigError(checked.stderr)
         except (ConfigError, OperationFailed) as error:
-            _error_line(f"the changed settings are not in force: {error}")
+            _say(f"the changed settings are not in force: {error}")
             self._description = before
             self._write("httpd.conf", self._configuration)
             return
@@ -399,7 +404,7 @@ def _configuration(
     for name in ("max_request_size", "max_in_memory_file_upload_size"):
         if description[name] is not None:
             options[f"hwebserver_{name}"] = str(description[name])
-    directory = script.directory()
+    directory = Path.cwd()
     ports = tuple(
         Port(
             name=name,
@@ -447,7 +452,7 @@ def _takes(callback: Callable[..., object], count: int) -> bool:
     return True
 
 
-def _error_line(line: str) -> None:
+def _say(line: str) -> None:
     with suppress(OSError, ValueError):  # a terminal that went away
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - the server's log is the console's
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
+from io import TextIOBase
 
 from ..handlers import stdout
 from ..handlers.errors import ClientGoneError
@@ -63,7 +64,9 @@ def register(
             errors.finish(request)
         return status
 
-    sys.stdout = link.Stdout(errors, stdout.current, Writer)
+    before = getattr(sys.stdout, "server", sys.stdout)
+    server = before if isinstance(before, TextIOBase) else errors  # a script's own, else mod_wsgi's
+    sys.stdout = link.Stdout(server, stdout.current, Writer)
     link.register(
         dispatch=dispatch,
         authenticate=decide,

@@ -8,6 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .settings import Settings
 
+#: The pythonpath of scripts that call hwebserver.run(), which change sys.path themselves.
+AS_IT_IS = "sys.path"
+
 _MAX_KNOWN = 4096
 _NAMED = "\n"  # begins no file's name
 
@@ -47,6 +50,8 @@ class Search:
     def prepare(self, settings: Settings) -> None:
         """Make sys.path what the settings say: the script's directory in front of the default,
         or with the option pythonpath just what that says."""
+        if settings.pythonpath == AS_IT_IS:
+            return
         if settings.pythonpath:
             wanted = self._evaluated(settings)
             if self._path != wanted:

@@ -1,6 +1,21 @@
-"""hwebserver.run(): a script that Apache answers for."""
+"""hwebserver.run(): a script that Apache answers for, from its start to its end."""
 
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
 from support.script import running_script
+from support.site import at_once, request, wait_for
+
+from httpdapy.apache.server import free_port
 
 HELLO = """
 import hwebserver
@@ -10,7 +25,665 @@ def hello(request):
     return hwebserver.Response("Hello")
 """
 
+#: Handlers that tell of themselves, and one that waits for a file.
+TOLD = """
+import json
+import os
+import sys
+import time
+import hwebserver
 
-def test_a_script_is_served(tmp_site):
+@hwebserver.urlHandler("/hello")
+def hello(request):
+    return hwebserver.Response("Hello")
+
+@hwebserver.urlHandler("/pid")
+def pid(request):
+    return hwebserver.Response(str(os.getpid()))
+
+@hwebserver.urlHandler("/wait")
+def wait(request):
+    open(os.environ["TMPDIR"] + "/begun", "w").close()
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    return hwebserver.Response("waited")
+
+@hwebserver.urlHandler("/end")
+def end(request):
+    hwebserver.requestShutdown()
+    return hwebserver.Response("ending")
+
+@hwebserver.urlHandler("/debug")
+def debug(request):
+    return hwebserver.Response(str(hwebserver.isInDebugMode()))
+
+@hwebserver.urlHandler("/print")
+def printed(request):
+    print("printed:", request.queryString())
+    return hwebserver.Response("")
+
+@hwebserver.urlHandler("/fail")
+def fail(request):
+    return hwebserver.Response(1 / 0)
+"""
+
+
+def run_to_end(directory: Path, source: str, *arguments: str, **options):
+    """A script that does not come to serve: its status, and what it has said."""
+    script = directory / "script.py"
+    script.write_text(textwrap.dedent(source))
+    script.chmod(0o644)
+    return subprocess.run(
+        [sys.executable, "script.py", *arguments],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
+
+
+def refuses(directory: Path, source: str, said: str, **options) -> None:
+    """The script ends with OperationFailed, whose message has *said*."""
+    done = run_to_end(directory, source, **options)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "OperationFailed: " in last and said in last, done.stderr
+
+
+# -- the whole of it -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def script(module_site):
+    with running_script(module_site, TOLD) as running:
+        yield running
+
+
+def test_a_script_is_served(script):
+    assert script.text("/hello") == "Hello"
+
+
+def test_all_threads_of_one_process_answer(script):
+    pids = set(at_once([lambda: script.text("/pid")] * 4))
+    assert len(pids) == 1 and pids != {str(script.process.pid)}
+
+
+def test_print_goes_to_the_console(script):
+    for number in range(3):
+        script.text(f"/print?{number}")
+    wait_for("the lines", lambda: "printed: 2" in script.output)
+    assert [line for line in script.output if line[:8] == "printed:"] == [
+        "printed: 0",
+        "printed: 1",
+        "printed: 2",
+    ]
+
+
+def test_it_is_not_in_debug_mode(script):
+    assert script.text("/debug") == "False"
+    script.log.expect(".hwebserver] ")
+    answer = script.get("/fail")
+    assert answer.status == 500 and "ZeroDivisionError" not in answer.text
+    script.wait_for_log("ZeroDivisionError")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it(tmp_site, number):
+    end = (
+        f'{HELLO}\ntry:\n    hwebserver.run(0, port_callback=lambda port: print("port main", port,'
+    )
+    end += ' flush=True))\nfinally:\n    print("after run")\n'
+    with running_script(tmp_site, end, run=None) as script:
+        assert script.text("/hello") == "Hello"
+        assert script.stop(number) == 0
+        assert script.output[-1] == "after run"
+        with pytest.raises(ConnectionRefusedError):
+            script.get("/hello")
+
+
+def test_requests_in_progress_finish_after_a_signal(tmp_site):
+    with running_script(tmp_site, TOLD) as script:
+        answers: list = []
+        waiting = threading.Thread(target=lambda: answers.append(script.text("/wait")))
+        waiting.start()
+        wait_for("the request", (script.temporary / "begun").exists)
+        (script.temporary / "begun").unlink()
+        script.process.send_signal(signal.SIGTERM)
+        (tmp_site / "go").touch()
+        waiting.join()
+        assert answers == ["waited"]
+        assert script.wait() == 0
+
+
+def test_a_killed_launcher_leaves_nothing(tmp_site):
     with running_script(tmp_site, HELLO) as script:
         assert script.text("/hello") == "Hello"
+        assert list(script.temporary.iterdir()), "there is something that could be left"
+        script.stop(signal.SIGKILL)
+        wait_for("the end of all processes", lambda: not script.left())
+
+
+def test_handlers_of_several_modules(tmp_site):
+    for name in ("one", "two"):
+        text = (
+            f"import hwebserver\n@hwebserver.urlHandler('/{name}')\n"
+            f"def answer(request):\n    return hwebserver.Response('{name}')\n"
+        )
+        (tmp_site / f"{name}.py").write_text(text)
+    with running_script(tmp_site, "import one, two\n") as script:
+        assert script.text("/one") + script.text("/two") == "onetwo"
+
+
+def test_processes(tmp_site):
+    with running_script(tmp_site, TOLD, run="max_num_threads=2, processes=2") as script:
+        assert len({script.text("/pid") for _ in range(40)}) == 2
+
+
+# -- requestShutdown -------------------------------------------------------------------------------
+
+
+def test_a_handler_ends_the_server(tmp_site):
+    with running_script(tmp_site, TOLD) as script:
+        answers: list = []
+        waiting = threading.Thread(target=lambda: answers.append(script.text("/wait")))
+        waiting.start()
+        wait_for("the request", (script.temporary / "begun").exists)
+        (script.temporary / "begun").unlink()
+        assert script.text("/end") == "ending"
+        assert script.process.poll() is None
+        (tmp_site / "go").touch()
+        waiting.join()
+        assert answers == ["waited"]
+        assert script.wait() == 0
+
+
+AGAIN = """
+import hwebserver
+
+@hwebserver.urlHandler("/end")
+def end(request):
+    hwebserver.requestShutdown()
+    return hwebserver.Response("ending")
+
+def announce(name, port):
+    print("port", name, port, flush=True)
+
+taken = []
+def remember(port):
+    taken.append(port)
+    announce("first", port)
+
+hwebserver.run(0, port_callback=remember)
+
+@hwebserver.urlHandler("/more")
+def more(request):
+    return hwebserver.Response("more")
+
+hwebserver.run(taken[0] if taken else 0, port_callback=lambda port: announce("main", port))
+"""
+
+
+def test_run_may_be_called_again(tmp_site):
+    """At the same port, which is free then, with what has been registered meanwhile."""
+    source = AGAIN.replace("script.wait", "")
+    file = tmp_site / "script.py"
+    file.write_text(source)
+    with running_script(tmp_site, source, run=None, first="first") as script:
+        assert script.request("GET", "/more", port="first").status == 404
+        assert script.request("GET", "/end", port="first").text == "ending"
+        script.wait_for_port()
+        assert script.ports["main"] == script.ports["first"]
+        assert script.text("/more") == "more"
+
+
+def test_shutdown_from_outside(tmp_site):
+    """By a thread of the launcher's process."""
+    source = f"""{HELLO}
+import threading
+def announce(port):
+    print("port main", port, flush=True)
+    threading.Thread(target=lambda: (input(), hwebserver.requestShutdown())).start()
+hwebserver.run(0, port_callback=announce)
+"""
+    with running_script(tmp_site, source, run=None, stdin=subprocess.PIPE) as script:
+        assert script.text("/hello") == "Hello"
+        script.process.stdin.write("\n")
+        script.process.stdin.close()
+        assert script.wait() == 0
+
+
+# -- ports -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy():
+    """A port that somebody listens on, and the one after it, which is free."""
+    while True:
+        with closing(socket.socket()) as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
+            port = listening.getsockname()[1]
+            with closing(socket.socket()) as next_one:
+                try:
+                    next_one.bind(("0.0.0.0", port + 1))
+                except OSError:
+                    continue
+            yield port
+            return
+
+
+def test_a_busy_port(tmp_site, busy):
+    refuses(tmp_site, f"{HELLO}\nhwebserver.run({busy})", f"the port {busy} at 0.0.0.0 cannot be")
+
+
+def test_a_forbidden_port(tmp_site):
+    source = f"{HELLO}\nhwebserver.run(81)"
+    if os.geteuid() == 0:
+        command = ["setpriv", "--bounding-set=-net_bind_service", sys.executable, "script.py"]
+    else:
+        command = [sys.executable, "script.py"]
+    (tmp_site / "script.py").write_text(source)
+    (tmp_site / "script.py").chmod(0o644)
+    done = subprocess.run(
+        command, cwd=tmp_site, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 1
+    assert "OperationFailed: the port 81 is forbidden to this user" in done.stderr
+
+
+def test_an_address_of_another_machine(tmp_site):
+    source = f'{HELLO}\nhwebserver.setSettingsForPort({{"ADDRESS": "192.0.2.1"}}, "main")\n'
+    refuses(
+        tmp_site, f"{source}hwebserver.run(0)", "the ADDRESS 192.0.2.1 is not one of this machine"
+    )
+
+
+def test_up_to_port(tmp_site, busy):
+    script = (
+        f"{HELLO}{ANNOUNCE}hwebserver.run({busy}, up_to_port={busy + 20}, port_callback=announce)"
+    )
+    with running_script(tmp_site, script, run=None) as script:
+        assert busy < script.port <= busy + 20
+
+
+def test_a_free_port_on_failure(tmp_site, busy):
+    arguments = f"{busy}, up_to_port={busy}, use_free_port_on_failure=True, port_callback=announce"
+    script = f"{HELLO}{ANNOUNCE}hwebserver.run({arguments})"
+    with running_script(tmp_site, script, run=None) as script:
+        assert script.port != busy
+        assert script.text("/hello") == "Hello"
+
+
+def test_the_port_of_the_settings(tmp_site, busy):
+    """-1; PORT, then up to MAX_PORT."""
+    settings = f'{{"PORT": {busy}, "MAX_PORT": {busy + 20}, "ADDRESS": "127.0.0.1"}}'
+    script = (
+        f"{HELLO}{ANNOUNCE}hwebserver.setSettingsForPort({settings}, '')\n"
+        "hwebserver.run(-1, port_callback=announce)"
+    )
+    with running_script(tmp_site, script, run=None) as script:
+        assert busy < script.port <= busy + 20
+
+
+def test_the_settings_have_no_port(tmp_site):
+    refuses(tmp_site, f"{HELLO}\nhwebserver.run(-1)", "the port main has no number; give one")
+
+
+def test_a_scan_for_a_free_port(tmp_site, busy):
+    """As scripts do it that know no up_to_port; in Apache's process the loop runs, too."""
+    source = f"""{HELLO}{ANNOUNCE}
+tried = []
+@hwebserver.urlHandler("/tried")
+def answer(request):
+    return hwebserver.Response(repr(tried))
+for port in range({busy}, {busy} + 20):
+    tried.append(port - {busy})
+    try:
+        hwebserver.run(port, port_callback=announce)
+        break
+    except hwebserver.OperationFailed:
+        pass
+"""
+    with running_script(tmp_site, source, run=None) as script:
+        assert script.text("/tried") == repr(list(range(script.port - busy + 1)))
+
+
+ANNOUNCE = """
+def announce(port):
+    print("port main", port, flush=True)
+"""
+
+
+def test_named_ports(tmp_site):
+    source = """
+import hwebserver
+
+hwebserver.setSettingsForPort({"ADDRESS": "127.0.0.1", "ALLOW_SYSTEM_PORT": True}, "admin")
+hwebserver.setSettingsForPort({"ALLOW_SYSTEM_PORT": True}, "other")
+
+@hwebserver.urlHandler("/where", ports=["main", "admin"])
+def where(request):
+    return hwebserver.Response(f"{request.portName()} {request.port()}")
+
+@hwebserver.urlHandler("/admin", ports=["admin"])
+def admin(request):
+    return hwebserver.Response("administration")
+"""
+    with running_script(tmp_site, source, run='ports=["other"]') as script:
+        assert set(script.ports) == {"main", "admin", "other"}
+        assert script.text("/where") == f"main {script.port}"
+        assert script.get("/admin").status == 404
+        there = script.request("GET", "/where", port="admin")
+        assert there.text == f"admin {script.ports['admin']}"
+        assert script.request("GET", "/admin", port="admin").text == "administration"
+        assert script.request("GET", "/where", port="other").status == 404
+
+
+def test_ports_by_number(tmp_site):
+    number = free_port("127.0.0.1", 0)
+    source = (
+        "import hwebserver\n"
+        f"@hwebserver.urlHandler('/', ports=['{number}'])\n"
+        "def answer(request):\n    return hwebserver.Response('there')\n"
+    )
+    with running_script(tmp_site, source, run=f"ports=[{number}]") as script:
+        assert request(number, "GET", "/").text == "there"
+        assert script.get("/").status == 404
+
+
+def test_a_port_without_a_number(tmp_site):
+    source = f"{HELLO}\nhwebserver.urlHandler('/x', ports=['admin'])(hello)\nhwebserver.run(0)"
+    refuses(tmp_site, source, "the port admin has no number; give one")
+
+
+def test_two_servers_in_a_script(tmp_site):
+    source = """
+import threading
+import hwebserver
+
+servers = [hwebserver.Server(name) for name in ("a", "b")]
+for server in servers:
+    @server.urlHandler("/")
+    def answer(request, name=server.name):
+        return hwebserver.Response(name)
+    @server.urlHandler("/end")
+    def end(request):
+        servers[1].requestShutdown()
+        return hwebserver.Response("ending")
+
+def run(server):
+    server.run(0, port_callback=lambda name, port: print("port", server.name, port, flush=True))
+    print("over", server.name, flush=True)
+
+threading.Thread(target=run, args=servers[1:]).start()
+run(servers[0])
+"""
+    with running_script(tmp_site, source, run=None, first="a") as script:
+        script.wait_for_port("b")
+        assert script.request("GET", "/", port="a").text == "a"
+        assert script.request("GET", "/", port="b").text == "b"
+        assert script.request("GET", "/end", port="a").text == "ending"
+        wait_for("the end of b", lambda: "over b" in script.output)
+        assert script.request("GET", "/", port="a").text == "a"
+
+
+# -- what run() refuses ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("run('8008')", "port of run() is a number from -1 to 65535, not '8008'"),
+        ("run(0, max_num_threads=0)", "max_num_threads of run() is a number from 1 to"),
+        ("run(0, processes=-1)", "processes of run() is a number from 1 to"),
+        ("run(0, max_request_size=0)", "max_request_size of run() is a number 1 or more"),
+        ("run(0, ports='admin')", "ports of run() is a list of names or numbers"),
+        ("run(0, verbosity='Low')", "verbosity of run() is one of"),
+        ("run(0, port_callback=5)", "port_callback of run() is no function"),
+        ("run(0, in_background=True)", "in the background"),
+        ("run(0, settings='missing.py')", "the settings file missing.py: FileNotFoundError"),
+    ],
+)
+def test_arguments_that_make_no_sense(tmp_site, call, said):
+    refuses(tmp_site, f"{HELLO}\nhwebserver.{call}", said)
+
+
+def test_nothing_is_registered(tmp_site):
+    refuses(tmp_site, "import hwebserver\nhwebserver.run(0)", "no URL handlers")
+
+
+def test_no_script(tmp_site):
+    done = subprocess.run(
+        [sys.executable, "-c", f"{HELLO}\nhwebserver.run(0)"],
+        cwd=tmp_site,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "OperationFailed: run() needs a script" in done.stderr
+
+
+def test_a_script_that_fails_in_apache(tmp_site):
+    source = f"""{HELLO}
+import sys
+if "mod_wsgi" in sys.modules:
+    raise LookupError("not here")
+hwebserver.run(0)
+"""
+    refuses(tmp_site, source, "does not load in Apache's process: LookupError: not here")
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [("sys.exit('enough')", "SystemExit: enough"), ("''", "has ended without the call of run()")],
+)
+def test_a_script_that_does_not_call_run_in_apache(tmp_site, statement, said):
+    source = f"""{HELLO}
+import sys
+if "mod_wsgi" in sys.modules:
+    {statement}
+else:
+    hwebserver.run(0)
+"""
+    refuses(tmp_site, source, said)
+
+
+def test_a_script_that_apache_cannot_read(tmp_site):
+    closed = tmp_site / "helper.py"
+    closed.write_text("")
+    closed.chmod(0o600)
+    if os.geteuid() == 0:
+        source = f"import helper\n{HELLO}\nhwebserver.run(0)"
+        refuses(tmp_site, source, f"the module, {closed}, cannot be read by Apache's user")
+    else:
+        closed.chmod(0)
+        source = f'{HELLO}\nhwebserver.registerStaticFilesDirectory("closed")\nhwebserver.run(0)'
+        (tmp_site / "closed").mkdir(mode=0)
+        refuses(tmp_site, source, "cannot be read by Apache's user")
+
+
+# -- as under Python itself ------------------------------------------------------------------------
+
+FACTS = """
+import json
+import os
+import pickle
+import sys
+import hwebserver
+
+class Thing:
+    pass
+
+def facts():
+    with open(__file__) as file:
+        encoding = file.encoding
+    main = sys.modules["__main__"]
+    return {
+        "argv": sys.argv,
+        "orig_argv": sys.orig_argv,
+        "path": sys.path,
+        "directory": os.getcwd(),
+        "executable": sys.executable,
+        "names": sorted(name for name in vars(main) if name.startswith("__")),
+        "file": __file__,
+        "name": __name__,
+        "package": __package__,
+        "spec": getattr(__spec__, "name", None),
+        "parent": getattr(__spec__, "parent", None),
+        "loader": type(__loader__).__name__,
+        "is_main": main.__dict__ is globals(),
+        "pickled": type(pickle.loads(pickle.dumps(Thing()))) is Thing,
+        "pythonpath": os.environ.get("PYTHONPATH"),
+        "encodings": [sys.getfilesystemencoding(), encoding],
+        "assertions": __debug__,
+    }
+
+@hwebserver.urlHandler("/facts")
+def answer(request):
+    return hwebserver.Response(json.dumps([at_start, facts()]))
+
+at_start = facts()
+print("facts", json.dumps(at_start), flush=True)
+"""
+
+
+def same_facts(script) -> dict:
+    """What the script finds around itself under Python and in Apache: the same."""
+    under_python = json.loads(next(line for line in script.output if line[:5] == "facts")[5:])
+    at_start, in_handler = json.loads(script.text("/facts"))
+    assert at_start == under_python
+    in_handler["encodings"] = at_start["encodings"]
+    assert in_handler == under_python
+    return under_python
+
+
+def test_a_script_with_arguments(tmp_site):
+    with running_script(tmp_site, FACTS, "-x", "a b", "ü") as script:
+        facts = same_facts(script)
+        assert facts["argv"] == ["script.py", "-x", "a b", "ü"]
+        assert facts["is_main"] and facts["pickled"]
+
+
+def test_a_script_in_another_directory(tmp_site):
+    (tmp_site / "sub").mkdir()
+    with running_script(tmp_site, FACTS, name="sub/script.py") as script:
+        assert same_facts(script)["path"][0] == str(tmp_site / "sub")
+
+
+def test_a_module(tmp_site):
+    package = tmp_site / "pkg"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    command = (sys.executable, "-m", "pkg.mod")
+    with running_script(
+        tmp_site, FACTS, "a", name="pkg/mod.py", command=command, given=()
+    ) as script:
+        facts = same_facts(script)
+        assert facts["spec"] == "pkg.mod" and facts["argv"] == [str(package / "mod.py"), "a"]
+
+
+def test_a_directory_with_main(tmp_site):
+    (tmp_site / "app").mkdir()
+    with running_script(tmp_site, FACTS, "a", name="app/__main__.py", given=("app",)) as script:
+        assert same_facts(script)["argv"] == ["app", "a"]
+
+
+def test_pythons_options(tmp_site):
+    command = (sys.executable, "-O", "-W", "ignore::UserWarning")
+    env = {"PYTHONPATH": str(tmp_site)}
+    with running_script(tmp_site, FACTS, command=command, env=env) as script:
+        assert same_facts(script)["assertions"] is False
+
+
+def test_argparse_and_a_changed_directory(tmp_site):
+    """What the script changes of its surroundings it changes in Apache's process as well."""
+    (tmp_site / "data").mkdir()
+    (tmp_site / "data/greeting").write_text("Good day")
+    source = """
+import argparse
+import os
+import sys
+import hwebserver
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--directory")
+parser.add_argument("name")
+options = parser.parse_args()
+del sys.argv[1:]
+os.chdir(options.directory)
+
+@hwebserver.urlHandler("/")
+def answer(request):
+    with open("greeting") as file:
+        return hwebserver.Response(f"{file.read()}, {options.name}")
+"""
+    with running_script(tmp_site, source, "--directory", "data", "Ada") as script:
+        assert script.text("/") == "Good day, Ada"
+
+
+def test_the_run_command(tmp_site):
+    command = (str(Path(sys.executable).with_name("httpdapy")), "run")
+    with running_script(tmp_site, FACTS, "-x", "--", "b", command=command) as script:
+        assert same_facts(script)["argv"] == ["script.py", "-x", "--", "b"]
+
+
+# -- debug, verbosity, limits ----------------------------------------------------------------------
+
+
+def test_debug(tmp_site):
+    with running_script(tmp_site, TOLD, run="debug=True") as script:
+        assert script.text("/debug") == "True"
+        script.log.expect(".hwebserver] ")
+        answer = script.request("GET", "/fail", headers={"Accept": "text/html"})
+        assert answer.status == 500 and "ZeroDivisionError" in answer.text
+        script.wait_for_log("ZeroDivisionError")
+        wait_for(
+            "the request on the console", lambda: any("GET /fail" in line for line in script.output)
+        )
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "requests", "more"),
+    [("Low", False, False), ("Medium", True, False), ("High", True, True)],
+)
+def test_verbosity(tmp_site, verbosity, requests, more):
+    with running_script(
+        tmp_site, HELLO, run=f"verbosity=hwebserver.webServerVerbosity.{verbosity}"
+    ) as script:
+        script.text("/hello")
+        script.stop()
+        assert any("GET /hello" in line for line in script.output) is requests
+        assert any(":info]" in line for line in script.log.lines) is more
+
+
+def test_max_request_size(tmp_site):
+    source = """
+import hwebserver
+
+@hwebserver.urlHandler("/")
+def answer(request):
+    return hwebserver.Response(str(len(request.body())))
+"""
+    with running_script(tmp_site, source, run="max_request_size=1000") as script:
+        assert script.request("POST", "/", b"x" * 1000).text == "1000"
+        assert script.request("POST", "/", b"x" * 1001).status == 413
+
+
+def test_max_in_memory_file_upload_size(tmp_site):
+    source = """
+import hwebserver
+
+@hwebserver.urlHandler("/")
+def answer(request):
+    return hwebserver.Response(str(request.files()["file"].isInMemory()))
+"""
+    from support.publishing import upload
+
+    with running_script(tmp_site, source, run="max_in_memory_file_upload_size=10") as script:
+        for size, in_memory in ((10, "True"), (11, "False")):
+            body, headers = upload(b"x" * size)
+            assert script.request("POST", "/", body, headers).text == in_memory

@@ -32,7 +32,13 @@ class Script:
     log: stderr, with Apache's error log; output: stdout.
     """
 
-    def __init__(self, command: Sequence[str], directory: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        directory: Path,
+        env: Mapping[str, str],
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
         self.directory = directory
         self.ports: dict[str, int] = {}
         self.log = ErrorLog()
@@ -53,7 +59,7 @@ class Script:
                 _MARK: self._mark,
                 **env,
             },
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -149,7 +155,10 @@ def running_script(
     run: str | None = "",
     name: str = "script.py",
     command: Sequence[str] = (sys.executable,),
+    given: Sequence[str] | None = None,
     env: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
+    first: str = "main",
 ) -> Iterator[Script]:
     """Run *source* as a script of *directory*, which Apache's user can read, until the block ends.
 
@@ -157,15 +166,17 @@ def running_script(
 
     run: further arguments of the call of run() that is added to the source; None if the source
     calls it itself, and prints "port NAME NUMBER" for each port.
-    command: what the script's name and *arguments* are given to.
+    command: what the script's name, or *given*, and *arguments* are given to.
+    first: name of the port to wait for.
     """
     end = _RUN.format(arguments=run) if run is not None else ""
     file = directory / name
     file.write_text(dedent(source) + end)
     file.chmod(0o644)
-    script = Script([*command, name, *arguments], directory, env or {})
+    given = (name,) if given is None else given
+    script = Script([*command, *given, *arguments], directory, env or {}, stdin)
     try:
-        script.wait_for_port()
+        script.wait_for_port(first)
         yield script
         if script.process.poll() is None:
             assert script.stop() == 0, script.log.lines
