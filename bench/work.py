@@ -26,16 +26,14 @@ from .contenders import (
 from .hello import cpu_per_request, hello, http2, instruction_count
 from .load import CREDENTIALS, POST_FORM, SEND_CREDENTIALS, Spread, ratio, upload, warm, wrk
 from .report import Goal, at_least, at_most
+from .scripts import api_calls, run_startup, static_files, url_handlers
 from .servers import Server, Setting
 
 #: Work, against, goal, and what it waits for.
 LATER = (
-    ("urlHandler, 8 connections", "hello RequestHandler", "-", "hwebserver"),
-    ("API call, 8 connections", "hello RequestHandler", "-", "hwebserver"),
     ("archive member, stored", "the same static file", "at least 1", "archives"),
     ("archive member, deflated, gzip client, 16 KB", "mod_deflate", "at least 3.5", "archives"),
     ("archive member, deflated, gzip client, 1 MB", "mod_deflate", "at least 100", "archives"),
-    ("start-up of run()", "httpdapy serve", "-", "hwebserver"),
 )
 
 _UPLOAD_MB = 100
@@ -279,4 +277,8 @@ ALL = (
     protected,
     cgi,
     startup,
+    url_handlers,
+    static_files,
+    api_calls,
+    run_startup,
 )
