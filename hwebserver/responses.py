@@ -24,6 +24,7 @@ _COMPRESSED = {
     "br": "application/x-brotli",
     "compress": "application/x-compress",
 }
+_encode = json.JSONEncoder(allow_nan=False).encode  # NaN is no JSON
 _ATTRIBUTE = "!#$&+-.^_`|~"  # RFC 8187: what stands for itself in filename*
 
 
@@ -36,8 +37,8 @@ def errorResponse(
     error_message: what JSON can hold.  use_heading: the page has it as a heading.
     """
     if accepts_json(request):
-        return Response(json.dumps({"error": error_message}), status, _JSON)
-    text = error_message if isinstance(error_message, str) else json.dumps(error_message)
+        return Response(_encode({"error": error_message}), status, _JSON)
+    text = error_message if isinstance(error_message, str) else _encode(error_message)
     response = Response(b"", status, "text/html")
     element = "h1" if use_heading else "p"
     response.setBody(

@@ -629,8 +629,8 @@ def binary(request, which):
     return {"list": [1], "int": 7, "none": None, "surrogate": "\\ud800"}[which]
 
 @hwebserver.apiFunction()
-def refuse(request):
-    raise hwebserver.APIError({1, 2})
+def refuse(request, error="set"):
+    raise hwebserver.APIError(RESULTS[error])
 
 @hwebserver.apiFunction()
 def fail(request, secret="hidden"):
@@ -683,6 +683,7 @@ FAILURES = [
     ("cmd_function=binary&which=none", "binary() returned NoneType, not bytes or str"),
     ("cmd_function=binary&which=surrogate", "surrogates not allowed"),
     ("cmd_function=refuse", "Object of type set is not JSON serializable"),
+    ("cmd_function=refuse&error=nan", "Out of range float values are not JSON compliant"),
 ]
 
 
