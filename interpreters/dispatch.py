@@ -75,10 +75,12 @@ class Dispatcher:
         search.prepare_to_load(source, settings)
         try:
             return modules.load(source, settings.directory)
-        except NoModuleError:
+        except NoModuleError as error:
             search.forget(filename, settings)  # name.py may have become name/__init__.py
             found = search.source(filename, settings)
             if found == source:
+                if settings.handler:  # no client has made it up
+                    request.log(f"PythonOption handler {settings.handler}: {error}")
                 raise
             return modules.load(found, settings.directory)
 

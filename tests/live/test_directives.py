@@ -172,3 +172,9 @@ def test_the_module_has_no_warnings(tmp_path: Path):
     script = Path(__file__).parents[2] / "setup/link.sh"
     done = subprocess.run([script, home, target], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "") and target.exists()
+
+
+def test_handler_that_does_not_exist_is_named_in_the_log(site: Site):
+    site.htaccess("SetHandler python-program", "PythonOption handler nosuch")
+    site.log.expect("PythonOption handler nosuch: there is no module nosuch")
+    assert site.get("any").status == 404
