@@ -5,14 +5,14 @@ The thread that has the request waits meanwhile.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
+    import asyncio
     from concurrent.futures import Future
 
     from .request import Request
@@ -41,7 +41,12 @@ def answered(request: Request, coroutine: Awaitable[Any]) -> object:
     The calling thread, which runs the request, waits for it, and sends meanwhile what the coroutine
     gives to ``request.send()``.
     """
-    request.prepare()
+    try:
+        request.prepare()
+    except BaseException:
+        if isinstance(coroutine, Coroutine):
+            coroutine.close()  # else Python complains that nobody has awaited it
+        raise
     sent: SimpleQueue[Response | None] = SimpleQueue()
     request.outbox = sent.put
     running = _start(coroutine)
@@ -61,6 +66,8 @@ def answered(request: Request, coroutine: Awaitable[Any]) -> object:
 
 def event_loop() -> asyncio.AbstractEventLoop:
     """The event loop, running."""
+    import asyncio  # takes 40 ms, which most scripts can do without
+
     global _loop
     with _lock:
         if _loop is None:
@@ -73,7 +80,6 @@ def event_loop() -> asyncio.AbstractEventLoop:
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
     is_over = False
     while not is_over:
         try:
@@ -86,6 +92,8 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 def _start(result: Awaitable[Any]) -> Future[_Outcome]:
     """Run *result* on the loop, in a copy of this thread's context."""
+    import asyncio
+
     return asyncio.run_coroutine_threadsafe(_outcome(result), event_loop())
 
 

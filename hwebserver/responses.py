@@ -78,7 +78,7 @@ def fileResponse(
     download_as_filename: have browsers save it under that name.
     """
     if content_type is None:
-        kind, encoding = mimetypes.guess_type(os.fspath(file_path))
+        kind, encoding = mimetypes.guess_type(os.fsdecode(file_path))
         content_type = _COMPRESSED.get(encoding or "", kind) or "application/octet-stream"
     response = Response(file_path, 200, content_type, is_file_name=True, delete_file=delete_file)
     if download_as_filename is not None:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from .request import Request
 
 _PIECE = 256 * 1024
-#: What temporary files are called: with the process, so that those of dead ones can be told.
-_PREFIX = "hwebserver-upload-"
+#: What temporary files are called: with where the process lives and its id, to tell those of dead
+#: ones.
+_PREFIX = f"hwebserver-upload-{Path('/proc/self/ns/pid').stat().st_ino}-"
 _SUFFIX = re.compile(r"[.][A-Za-z0-9]{1,16}$")
 
 

@@ -335,6 +335,13 @@ def test_async_functions_have_forms(script: Script):
     assert script.request("POST", "/form", body, head).text == "{'a': '1'} [b'file']"
 
 
+def test_async_functions_have_no_broken_forms(script: Script):
+    script.log.expect("400: multipart form: ")
+    head = {"Content-Type": "multipart/form-data; boundary=B"}
+    assert script.request("POST", "/form", "none", head).status == 400
+    script.wait_for_log("400: multipart form: ")
+
+
 def test_async_functions_wait_for_each_other(script: Script):
     answers: list[str] = []
     threads = [threading.Thread(target=lambda: answers.append(script.text("/meet"))) for _ in "ab"]
