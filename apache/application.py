@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import config
+from .errors import ConfigError
 from .installation import Installation
 from .ports import Port, virtual_host
 from .templates import quotable, render
@@ -24,6 +25,10 @@ _MODULES = (
     "rewrite",
 )
 _TLS_MODULES = ("socache_shmcb", "ssl")
+#: Threads for requests that wait for their turn in Python, or that Python has nothing to do with.  When
+#: all are busy, Apache closes connections that were kept, with the requests that have just come there:
+#: their clients might come to another process then.
+_SPARE_THREADS = 64
 #: Slots for processes that finish requests after a restart.
 _SPARE_SLOTS = 8
 
@@ -35,6 +40,7 @@ class Application:
     root: directory of Apache's own files.
     directory: the script's working directory.
     job: the file that tells Apache's processes which script.
+    threads: how many requests Python answers at once in a process.
     user, group: as whom it serves; "" as the user who runs it.
     options: PythonOption values.
     log_level: Apache's; access_log: whether each request is logged, too.
@@ -58,6 +64,10 @@ class Application:
 def configuration(parts: Installation, application: Application) -> str:
     """All of the server's configuration.  Raises ConfigError for what it cannot hold."""
     ports = application.ports
+    if any(port.is_secure for port in ports) and not (parts.modules / "mod_ssl.so").exists():
+        raise ConfigError(
+            f"SSL_CERTIFICATE needs Apache's mod_ssl, which is not in {parts.modules}; install it"
+        )
     modules = [*_MODULES, *(_TLS_MODULES if any(port.is_secure for port in ports) else ())]
     options = application.options.items()
     return render(
@@ -68,8 +78,8 @@ def configuration(parts: Installation, application: Application) -> str:
         types=quotable(parts.mime_types),
         slots=str(application.processes + _SPARE_SLOTS),
         processes=str(application.processes),
-        threads=str(application.threads),
-        workers=str(application.processes * application.threads),
+        threads=str(threads),
+        workers=str(application.processes * threads),
         max_request_size=str(application.max_request_size),
         log_level=application.log_level,
         access_log='CustomLog "/dev/stdout" httpdapy' if application.access_log else "",

@@ -1,7 +1,7 @@
 """Apache configuration for the ports of a script's server, by their settings."""
 
+import os
 import re
-import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from .cors import cors
 from .errors import ConfigError
 from .templates import quotable, render
+from .tls import tls
 
 _ANY = ("0.0.0.0", "::")
 
@@ -41,7 +42,7 @@ def virtual_host(port: Port, ports: Iterable[Port], *, directory: Path) -> str:
     directory: the script's, whose ".hwebserver" stands for what Python answers.
     """
     address = f"[{port.address}]" if ":" in port.address else port.address
-    lines = [*_log(port), *_hosts(port), *_redirect(port, ports), *_tls(port), *_hsts(port)]
+    lines = [*_log(port), *_hosts(port), *_redirect(port, ports), *tls(port.settings), *_hsts(port)]
     lines += cors(port.settings.get("CORS_ORIGIN_WHITELIST", ())).splitlines()
     return render(
         "port",
@@ -60,7 +61,12 @@ def _log(port: Port) -> list[str]:
     settings = port.settings
     lines = []
     if "LOG_FILE" in settings:
-        file = quotable(Path(settings["LOG_FILE"]))
+        log = Path(settings["LOG_FILE"])
+        if not os.access(log if log.exists() else log.parent, os.W_OK) or log.is_dir():
+            raise ConfigError(
+                f"the setting LOG_FILE: {log} cannot be written; make its directory"
+            )
+        file = quotable(log)
         lines.append(f'ErrorLog "{file}"')
         if settings.get("MIN_LOG_SEVERITY") == "info":
             lines.append(f'CustomLog "{file}" httpdapy')
@@ -129,32 +135,6 @@ def _secure_number(port: Port, ports: Iterable[Port]) -> str:
             "SSL_REDIRECT_HOST, or a port an SSL_CERTIFICATE"
         )
     return "" if secure.number == 443 else f":{secure.number}"
-
-
-def _tls(port: Port) -> list[str]:
-    settings = port.settings
-    if not port.is_secure:
-        return []
-    certificate = quotable(Path(settings["SSL_CERTIFICATE"]))
-    lines = [
-        "SSLEngine On",
-        "SSLProtocol all -SSLv3 -TLSv1 -TLSv1.1",
-        f'SSLCertificateFile "{certificate}"',
-    ]
-    if "SSL_CERTIFICATE_KEY" in settings:
-        lines.append(f'SSLCertificateKeyFile "{quotable(Path(settings["SSL_CERTIFICATE_KEY"]))}"')
-    if "SSL_DH_PARAMS" in settings:
-        lines.append(
-            f'SSLOpenSSLConfCmd DHParameters "{quotable(Path(settings["SSL_DH_PARAMS"]))}"'
-        )
-    if settings.get("SSL_VERIFY_PEER", True):
-        # A client that has a certificate of somebody the system trusts may show it; of the many
-        # names of those none is sent, as clients take that for a question.
-        trusted = ssl.get_default_verify_paths()
-        lines += ["SSLVerifyClient optional", f'SSLCADNRequestFile "{certificate}"']
-        lines += [f'SSLCACertificateFile "{trusted.cafile}"'] if trusted.cafile else []
-        lines += [f'SSLCACertificatePath "{trusted.capath}"'] if trusted.capath else []
-    return lines
 
 
 def _hsts(port: Port) -> list[str]:
