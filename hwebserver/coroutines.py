@@ -71,23 +71,24 @@ def event_loop() -> asyncio.AbstractEventLoop:
     global _loop
     with _lock:
         if _loop is None:
-            _loop = asyncio.new_event_loop()
+            runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+            _loop = runner.get_loop()
             # no daemon: sub-interpreters have none.  It is to end before Python waits for it, which
             # no public function can have it do.
-            threading.Thread(target=_run, args=[_loop], name="event loop").start()
+            threading.Thread(target=_run, args=[runner], name="event loop").start()
             threading._register_atexit(_loop.call_soon_threadsafe, _loop.stop)  # type: ignore[attr-defined]
         return _loop
 
 
-def _run(loop: asyncio.AbstractEventLoop) -> None:
+def _run(runner: asyncio.Runner) -> None:
     is_over = False
     while not is_over:
         try:
-            loop.run_forever()
+            runner.get_loop().run_forever()
             is_over = True
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a task ends nobody else's
             sys.stderr.write(f"hwebserver: {error!r} in a task of the event loop\n")
-    loop.close()
+    runner.close()  # which cancels the tasks
 
 
 def _start(result: Awaitable[Any]) -> Future[_Outcome]:

@@ -420,6 +420,28 @@ def test_a_task_that_exits_ends_nothing_else(script: Script):
     script.wait_for_log("SystemExit(4)")
 
 
+def test_tasks_end_with_the_server(tmp_site):
+    source = """
+        import asyncio
+        import hwebserver
+        tasks = []
+        async def last():
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                with open("ended", "w") as file:
+                    file.write("ended")
+        @hwebserver.urlHandler("/begin")
+        async def begin(request):
+            tasks.append(asyncio.create_task(last()))
+            return hwebserver.Response("begun")
+        """
+    tmp_site.chmod(0o777)  # Apache's user writes there
+    with running_script(tmp_site, source) as script:
+        assert script.text("/begin") == "begun"
+    assert (tmp_site / "ended").read_text() == "ended"
+
+
 def test_a_failing_handler_in_debug_mode(tmp_site):
     source = """
         import hwebserver
