@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +25,11 @@
 #include "settings.h"
 
 APLOG_USE_MODULE(httpdapy);
+
+#define INSIDE_MAX 4096
+
+/* Files that have been found inside, by inode_key(): finding out takes three system calls. */
+static _Atomic uint64_t inside[INSIDE_MAX];
 
 /* What follows `root` in `path`: "" or from a slash on; NULL if it is not below. */
 static const char *below(const char *path, const char *root)
@@ -52,12 +59,30 @@ static int real_path(int fd, char *path, size_t size)
     return 0;
 }
 
+static uint64_t mixed(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+/* Names an inode as it is since its last change, which moving it is as well, below `root`. */
+static uint64_t inode_key(const apr_finfo_t *file, const char *root)
+{
+    uint64_t key = mixed((uintptr_t)root, (uint64_t)file->inode);
+
+    return mixed(mixed(key, (uint64_t)file->device), (uint64_t)file->ctime);
+}
+
 static int is_inside(request_rec *r, const char *root)
 {
+    uint64_t key = inode_key(&r->finfo, root);
+    _Atomic uint64_t *known = &inside[key % INSIDE_MAX];
     char path[PATH_MAX];
-    int fd = open(r->filename, O_PATH | O_CLOEXEC);
-    int failed;
+    int fd, failed;
 
+    if (atomic_load_explicit(known, memory_order_relaxed) == key)
+        return 1;
+    fd = open(r->filename, O_PATH | O_CLOEXEC);
     if (fd < 0)
         return 1; /* nothing to be sent: Apache says why */
     failed = real_path(fd, path, sizeof(path));
@@ -65,8 +90,10 @@ static int is_inside(request_rec *r, const char *root)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, errno, r, "HDPY0014: cannot find out where %s lies; "
                       "/proc has to be mounted", r->filename);
     close(fd);
-    if (!failed && below(path, root))
+    if (!failed && below(path, root)) {
+        atomic_store_explicit(known, key, memory_order_relaxed);
         return 1;
+    }
     if (!failed)
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "HDPY0015: %s lies at %s, outside of %s; "
                       "symbolic links are followed only inside of it", r->filename, path, root);
