@@ -18,7 +18,9 @@ class ServerError(Exception):
     def explanation(self) -> str:
         """One sentence of what Apache said, for its log has it all."""
         for line in self.log:
-            if "Syntax error" in line or "could not bind" in line or "AH00526" in line:
+            if any(
+                text in line for text in ("Syntax error", "could not bind", "AH00526", ":emerg]")
+            ):
                 following = self.log[self.log.index(line) + 1 :]
                 reason = " ".join([line, *following[:1]]) if "Syntax error" in line else line
                 return f"{self}: {reason.rpartition('] ')[2]}"

@@ -63,9 +63,7 @@ def _log(port: Port) -> list[str]:
     if "LOG_FILE" in settings:
         log = Path(settings["LOG_FILE"])
         if not os.access(log if log.exists() else log.parent, os.W_OK) or log.is_dir():
-            raise ConfigError(
-                f"the setting LOG_FILE: {log} cannot be written; make its directory"
-            )
+            raise ConfigError(f"the setting LOG_FILE: {log} cannot be written; make its directory")
         file = quotable(log)
         lines.append(f'ErrorLog "{file}"')
         if settings.get("MIN_LOG_SEVERITY") == "info":
@@ -120,7 +118,7 @@ def _redirect(port: Port, ports: Iterable[Port]) -> list[str]:
         'RewriteCond %{HTTP:Upgrade-Insecure-Requests} "=1"',
         'RewriteCond "%{ENV:httpdapy.host} %{THE_REQUEST}" '
         r'"^(\[[0-9a-fA-F:.]+\]|[^:\s]+)\S* \S+ (?:https?://[^/\s]*)?(/\S*)"',
-        f'RewriteRule ^ "https://{host}%2" [R=307,NE,L]',
+        f'RewriteRule ^ "https://{host}%2" [R=307,NE,L,UnsafeAllow3F]',
         unless,
         "RewriteRule ^ - [F]",
         "Header always merge Vary Upgrade-Insecure-Requests \"expr=%{HTTPS} != 'on'\"",

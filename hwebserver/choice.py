@@ -18,14 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where a port listens.
-
-    is_fixed: it is the only number that was possible.
-    """
+    """Where a port listens."""
 
     address: str
     number: int
-    is_fixed: bool
 
 
 def choose(
@@ -45,9 +41,13 @@ def choose(
     candidates = list(dict.fromkeys(_candidates(name, settings, arguments)))
     reason = None
     for number in candidates:
-        found, reason = _free(address, family, number) if number not in taken else (0, None)
+        if number in taken:
+            continue
+        found, reason = _free(address, family, number)
+        while found in taken:  # the system gives the same one again, since nobody listens there yet
+            found, reason = _free(address, family, number)
         if found:
-            return Listener(address, found, candidates == [number] and number != 0)
+            return Listener(address, found)
     raise OperationFailed(_refusal(name, address, candidates, reason))
 
 
