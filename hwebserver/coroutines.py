@@ -75,7 +75,8 @@ def event_loop() -> asyncio.AbstractEventLoop:
             _loop = runner.get_loop()
             # no daemon: sub-interpreters have none.  It is to end before Python waits for it, which
             # no public function can have it do.
-            threading.Thread(target=_run, args=[runner], name="event loop").start()
+            thread = threading.Thread(target=_run, args=[runner], name="event loop", daemon=False)
+            thread.start()
             threading._register_atexit(_loop.call_soon_threadsafe, _loop.stop)  # type: ignore[attr-defined]
         return _loop
 
