@@ -16,7 +16,6 @@
 #include "util_filter.h"
 
 #include "link.h"
-#include "outbox.h"
 #include "watch.h"
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
@@ -191,6 +190,14 @@ void hdpy_answer_begin(hdpy_answer *answer)
     settle_status(answer->r);
 }
 
+/* Sending has failed: what is written soon is to hear of it, too. */
+static apr_status_t fail(hdpy_answer *answer, apr_status_t status)
+{
+    if (answer->outbox)
+        hdpy_outbox_fail(answer->outbox, status);
+    return status;
+}
+
 /* Send `bb`, of which `length` bytes are data, at once. */
 static apr_status_t send_brigade(hdpy_answer *answer, apr_off_t length)
 {
@@ -202,7 +209,9 @@ static apr_status_t send_brigade(hdpy_answer *answer, apr_off_t length)
     status = ap_pass_brigade(answer->r->output_filters, answer->bb);
     apr_brigade_cleanup(answer->bb);
     answer->sent += length;
-    return status == APR_SUCCESS && c->aborted ? APR_ECONNABORTED : status;
+    if (status == APR_SUCCESS && c->aborted)
+        status = APR_ECONNABORTED;
+    return status == APR_SUCCESS ? status : fail(answer, status);
 }
 
 /* How many of `length` bytes may follow what is sent and `queued` more. */
@@ -238,101 +247,55 @@ static apr_off_t queue(hdpy_answer *answer, apr_off_t queued, const char *data, 
     return allowed;
 }
 
-/* Queue what waits in the outbox: *waiting bytes. */
-static apr_off_t queue_waiting(hdpy_answer *answer, apr_size_t *waiting)
+/* Queue what waits in the outbox. */
+static apr_off_t queue_waiting(hdpy_answer *answer)
 {
     const char *data;
+    apr_size_t length = answer->outbox ? hdpy_outbox_get(answer->outbox, &data) : 0;
 
-    *waiting = answer->outbox ? hdpy_outbox_waiting(answer->outbox, &data) : 0;
-    return *waiting ? queue(answer, 0, data, *waiting) : 0;
-}
-
-/* Send `queued` bytes, with all of the `waiting` ones among them. */
-static apr_status_t send_queued(hdpy_answer *answer, apr_off_t queued, apr_size_t waiting)
-{
-    apr_status_t status = send_brigade(answer, queued);
-
-    if (waiting)
-        hdpy_outbox_sent(answer->outbox, waiting);
-    return status;
+    return length ? queue(answer, 0, data, length) : 0;
 }
 
 apr_status_t hdpy_answer_write(hdpy_answer *answer, const char *data, apr_size_t length)
 {
-    apr_size_t waiting;
     apr_off_t queued;
 
     if (is_closed(answer))
-        return APR_ECONNABORTED;
-    queued = queue_waiting(answer, &waiting);
+        return fail(answer, APR_ECONNABORTED);
+    queued = queue_waiting(answer);
     queued += queue(answer, queued, data, length);
-    if (length && !queued) { /* all that was declared is sent */
-        if (waiting)
-            hdpy_outbox_sent(answer->outbox, waiting);
-        return APR_SUCCESS;
-    }
-    return send_queued(answer, queued, waiting);
+    if (length && !queued)
+        return APR_SUCCESS; /* all that was declared is sent */
+    return send_brigade(answer, queued);
 }
 
 apr_status_t hdpy_answer_write_file(hdpy_answer *answer, apr_file_t *file, apr_off_t offset,
                                     apr_off_t length)
 {
-    apr_size_t waiting;
     apr_off_t queued, allowed;
 
     if (is_closed(answer))
-        return APR_ECONNABORTED;
-    queued = queue_waiting(answer, &waiting);
+        return fail(answer, APR_ECONNABORTED);
+    queued = queue_waiting(answer);
     allowed = within_declared(answer, queued, length);
     if (!queued && !allowed)
         return APR_SUCCESS;
     need_brigade(answer);
     if (allowed)
         apr_brigade_insert_file(answer->bb, file, offset, allowed, answer->r->pool);
-    return send_queued(answer, queued + allowed, waiting);
+    return send_brigade(answer, queued + allowed);
 }
 
-/* In a thread of the outbox's. */
-static apr_status_t send_in_background(void *context, const char *data, apr_size_t length)
+static void send_waiting(void *answer)
 {
-    hdpy_answer *answer = context;
-
-    if (is_closed(answer))
-        return APR_ECONNABORTED;
-    return send_brigade(answer, queue(answer, 0, data, length));
+    hdpy_answer_write(answer, "", 0);
 }
 
-void hdpy_answer_can_wait(hdpy_answer *answer)
+hdpy_outbox *hdpy_answer_outbox(hdpy_answer *answer)
 {
     if (!answer->outbox)
-        answer->outbox = hdpy_outbox_new(answer->r->pool, send_in_background, answer);
-}
-
-apr_status_t hdpy_answer_write_soon(hdpy_answer *answer, const char *data, apr_size_t length,
-                                    apr_size_t *taken)
-{
-    *taken = 0;
-    if (is_closed(answer))
-        return APR_ECONNABORTED;
-    *taken = hdpy_outbox_put(answer->outbox, data, length);
-    return answer->outbox->status;
-}
-
-hdpy_outbox *hdpy_answer_outbox(const hdpy_answer *answer)
-{
-    hdpy_outbox *outbox = answer->outbox;
-
-    return !outbox || outbox->status != APR_SUCCESS || is_closed(answer) ? NULL : outbox;
-}
-
-int hdpy_answer_take(hdpy_answer *answer)
-{
-    return hdpy_outbox_take(answer->outbox);
-}
-
-void hdpy_answer_give(hdpy_answer *answer)
-{
-    hdpy_outbox_give(answer->outbox);
+        answer->outbox = hdpy_outbox_new(answer->r->pool, send_waiting, answer);
+    return answer->outbox;
 }
 
 void hdpy_answer_keep(hdpy_answer *answer, const char *data, apr_size_t length)
@@ -360,17 +323,12 @@ void hdpy_answer_leave(hdpy_answer *answer)
 
 int hdpy_answer_has_sent(const hdpy_answer *answer)
 {
-    return answer->has_sent || answer->outbox;
+    return answer->outbox || answer->has_sent;
 }
 
 void hdpy_answer_cut_short(hdpy_answer *answer)
 {
-    if (answer->outbox) {
-        hdpy_outbox_close(answer->outbox);
-        hdpy_answer_write(answer, "", 0);
-    }
     answer->complete = 0;
-    answer->r->eos_sent = 1; /* it was not; so Apache does not end a chunked body */
 }
 
 /* ---- both ---------------------------------------------------------------------------------- */
@@ -492,10 +450,13 @@ int hdpy_answer_end(hdpy_answer *answer, int status)
         return OK;
     }
     if (answer->begun) {
-        apr_size_t waiting;
-
-        if (answer->complete && !is_closed(answer))
-            answer->sent += queue_waiting(answer, &waiting);
+        if (!answer->filter && !answer->complete) {
+            if (answer->outbox)
+                hdpy_answer_write(answer, "", 0);
+            answer->r->eos_sent = 1; /* it was not; so Apache does not end a chunked body */
+        } else if (!is_closed(answer)) {
+            answer->sent += queue_waiting(answer);
+        }
         close_if_cut_short(answer);
         if (!answer->filter && answer->complete)
             send_end(answer);

@@ -4,6 +4,8 @@
 
 #include "httpd.h"
 
+#include "outbox.h"
+
 /* One answer.  Lives in the request's pool. */
 typedef struct hdpy_answer hdpy_answer;
 
@@ -30,20 +32,9 @@ apr_status_t hdpy_answer_write(hdpy_answer *answer, const char *data, apr_size_t
 apr_status_t hdpy_answer_write_file(hdpy_answer *answer, apr_file_t *file, apr_off_t offset,
                                     apr_off_t length);
 
-/* Write bytes soon: by hdpy_answer_write() and what else sends, or by another thread in some
- * milliseconds.  *taken: how many there was room for.  By one thread at a time, hdpy_answer_can_wait()
- * having been called. */
-apr_status_t hdpy_answer_write_soon(hdpy_answer *answer, const char *data, apr_size_t length,
-                                    apr_size_t *taken);
-void hdpy_answer_can_wait(hdpy_answer *answer);
-
-/* Where hdpy_answer_write_soon() puts them; NULL: nowhere yet, or no more. */
-struct hdpy_outbox *hdpy_answer_outbox(const hdpy_answer *answer);
-
-/* Before and after the request's pool and connection are used: have no other thread send.  0: one
- * does, or they are in use already. */
-int hdpy_answer_take(hdpy_answer *answer);
-void hdpy_answer_give(hdpy_answer *answer);
+/* Where bytes wait that are sent soon: by hdpy_answer_write() and what else sends, or by another
+ * thread in some milliseconds.  Made when first asked for; see outbox.h. */
+hdpy_outbox *hdpy_answer_outbox(hdpy_answer *answer);
 
 /* Keep a copy of the whole small body, to be sent by hdpy_answer_end(). */
 void hdpy_answer_keep(hdpy_answer *answer, const char *data, apr_size_t length);
@@ -60,7 +51,7 @@ void hdpy_answer_leave(hdpy_answer *answer);
 /* Whether anything has gone out, if only the headers, or will soon. */
 int hdpy_answer_has_sent(const hdpy_answer *answer);
 
-/* The answer ends before its time. */
+/* What was written is not all of the answer. */
 void hdpy_answer_cut_short(hdpy_answer *answer);
 
 /* ---- both ----------------------------------------------------------------------------------- */

@@ -138,7 +138,7 @@ void hdpy_place_clear(hdpy_place *place)
 PyObject *hdpy_current_request(void)
 {
     return current.request && current.interpreter->state == PyInterpreterState_Get()
-         ? current.request : NULL;
+        && !hdpy_request_is_over(current.request) ? current.request : NULL;
 }
 
 const char *hdpy_direct_path(void)
@@ -297,6 +297,7 @@ static apr_status_t end_child(void *unused)
 void hdpy_direct_init_threads(void)
 {
     has_key = pthread_key_create(&at_thread_end, end_thread) == 0;
+    hdpy_request_init();
 }
 
 void hdpy_direct_init(apr_pool_t *p)

@@ -1,134 +1,104 @@
 /* What is written soon rather than at once.
  *
  * A script that prints a hundred lines calls write() two hundred times.  Sent one by one they take
- * twenty times as long as the page in one piece; kept until there are many, the first line would not
- * be seen while the script works on the last.  So they are collected, and what has waited for a tick
- * is sent by another thread, whatever the script is doing.
+ * twenty times as long as the page in one piece; kept until there are many, the first line would
+ * not be seen while the script works on the last, or sleeps.  Only another thread can send it then.
  *
- * Only one thread at a time may use a request's pool and its connection.  The request's own thread
- * takes the outbox before it does, and the sender sends only what is not taken.
+ * So there is one that ticks, every 5 ms, and knows all open outboxes.  Where something has waited
+ * since the last tick it starts a thread that sends this and ends: a client that does not read
+ * keeps its sender waiting, and nobody else.  A page that is printed within a tick has none of it.
  *
- * Threads: one that ticks, and ends when there has been nothing to do for a second; senders, as many
- * as there are clients that keep them waiting, which end likewise.  They know nothing of Python.
+ * The threads know nothing of Python.  All are joined: senders at the latest when their outbox is
+ * closed, the one that ticks at the end of the child.
  */
 #include "outbox.h"
 
 #include "apr_time.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
-#include <string.h>
-#include <time.h>
 
 #define TICK_US 5000
-#define IDLE_TICKS 200 /* after which the ticking ends */
-#define IDLE_S 1       /* after which a sender ends */
+#define IDLE_TICKS 200 /* without any outbox; then the ticking stops */
 
-/* The lock guards all that is here, and of an outbox what is not said to be someone's. */
+/* The lock guards all that is here, and which outboxes are taken; it is held for moments only.
+ * What is in an outbox is for the one who has taken it, but that hdpy_outbox_put() adds to its end. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t has_due = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t given = PTHREAD_COND_INITIALIZER;
 static hdpy_outbox *outboxes;
+static pthread_t ticker;
+static int has_ticker;
 static int is_over;
-static int is_ticking;
-static unsigned due;          /* outboxes that are */
-static unsigned idle_senders; /* that wait for one to be */
-static unsigned threads;      /* that there are, of both kinds */
 
 static apr_size_t end_of(const hdpy_outbox *outbox)
 {
     return __atomic_load_n(&outbox->end, __ATOMIC_ACQUIRE);
 }
 
-/* Start a thread that leaves signals to Apache's; without it things are sent when the request's own
- * thread comes round to it. */
-static int start_thread(void *(*run)(void *))
+/* Start a thread that leaves signals to Apache's. */
+static int start_thread(pthread_t *thread, void *(*run)(void *), void *data)
 {
-    pthread_attr_t detached;
-    pthread_t thread;
     sigset_t all, before;
     int started;
 
     sigfillset(&all);
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    started = pthread_create(&thread, &detached, run, NULL) == 0;
+    started = pthread_create(thread, NULL, run, data) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&detached);
-    threads += started ? 1 : 0;
     return started;
 }
 
-/* ---- senders ------------------------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------------------------- */
 
-static hdpy_outbox *next_due(void)
+static void *run_sender(void *data)
 {
-    for (hdpy_outbox *outbox = due ? outboxes : NULL; outbox; outbox = outbox->next)
-        if (outbox->state == OUTBOX_DUE)
-            return outbox;
+    hdpy_outbox *outbox = data;
+
+    outbox->sender = pthread_self();
+    outbox->has_sender = 1;
+    outbox->send(outbox->context);
+    hdpy_outbox_give(outbox);
     return NULL;
 }
 
-static int wait_for_due(void)
+static void join_sender(hdpy_outbox *outbox)
 {
-    struct timespec end;
-    int status;
-
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += IDLE_S;
-    idle_senders++;
-    status = pthread_cond_timedwait(&has_due, &lock, &end);
-    idle_senders--;
-    return status == 0;
+    if (outbox->has_sender)
+        pthread_join(outbox->sender, NULL);
+    outbox->has_sender = 0;
 }
 
-static void send_outbox(hdpy_outbox *outbox)
+/* Have an outbox sent that was taken for it; without a thread the next tick tries again. */
+static void start_sender(hdpy_outbox *outbox)
 {
-    apr_size_t end = end_of(outbox);
-    apr_status_t status;
+    pthread_t thread;
 
-    outbox->state = OUTBOX_SENDING;
-    due--;
-    pthread_mutex_unlock(&lock);
-    status = outbox->send(outbox->context, outbox->data + outbox->start, end - outbox->start);
-    pthread_mutex_lock(&lock);
-    outbox->start = end;
-    if (status != APR_SUCCESS)
-        outbox->status = status;
-    outbox->state = OUTBOX_OPEN;
-}
-
-static void *run_sender(void *unused)
-{
-    hdpy_outbox *outbox;
-
-    pthread_mutex_lock(&lock);
-    do {
-        while ((outbox = next_due()))
-            send_outbox(outbox);
-    } while (!is_over && (wait_for_due() || due));
-    threads--;
-    pthread_mutex_unlock(&lock);
-    return NULL;
+    join_sender(outbox); /* that of before, which has come to its end */
+    if (!start_thread(&thread, run_sender, outbox))
+        hdpy_outbox_give(outbox);
 }
 
 /* ---- ticking ------------------------------------------------------------------------------- */
 
-static void look_at(hdpy_outbox *outbox)
+/* Take those in which something waits since the last tick. */
+static hdpy_outbox *take_due(void)
 {
-    int waits = outbox->state == OUTBOX_OPEN && end_of(outbox) != outbox->start;
+    hdpy_outbox *due = NULL;
 
-    if (waits && outbox->has_waited) {
-        outbox->state = OUTBOX_DUE;
-        due++;
-        if (due > idle_senders && !start_thread(run_sender)) {
-            outbox->state = OUTBOX_OPEN; /* the next tick tries again */
-            due--;
+    for (hdpy_outbox *outbox = outboxes; outbox; outbox = outbox->next) {
+        int waits = !outbox->is_taken && outbox->start != end_of(outbox)
+                 && outbox->status == APR_SUCCESS;
+
+        if (waits && outbox->has_waited) {
+            outbox->is_taken = 1;
+            outbox->due = due;
+            due = outbox;
+            waits = 0;
         }
-        pthread_cond_signal(&has_due);
+        outbox->has_waited = waits;
     }
-    outbox->has_waited = waits;
+    return due;
 }
 
 static void *run_ticks(void *unused)
@@ -136,34 +106,39 @@ static void *run_ticks(void *unused)
     int idle = 0;
 
     pthread_mutex_lock(&lock);
-    while (!is_over && idle < IDLE_TICKS) {
+    while (!is_over) {
+        hdpy_outbox *due = take_due();
+
+        idle = outboxes ? 0 : idle + 1;
+        if (idle >= IDLE_TICKS) {
+            pthread_cond_wait(&opened, &lock);
+            idle = 0;
+            continue;
+        }
         pthread_mutex_unlock(&lock);
+        while (due) {
+            hdpy_outbox *outbox = due;
+
+            due = outbox->due; /* it may be gone when it was sent */
+            start_sender(outbox);
+        }
         apr_sleep(TICK_US);
         pthread_mutex_lock(&lock);
-        for (hdpy_outbox *outbox = outboxes; outbox; outbox = outbox->next)
-            look_at(outbox);
-        idle = outboxes ? 0 : idle + 1;
     }
-    is_ticking = 0;
-    threads--;
     pthread_mutex_unlock(&lock);
     return NULL;
 }
-
-/* ---- the child process --------------------------------------------------------------------- */
 
 /* No request runs any more. */
 static apr_status_t end_child(void *unused)
 {
     pthread_mutex_lock(&lock);
     is_over = 1;
-    pthread_cond_broadcast(&has_due);
-    while (threads) {
-        pthread_mutex_unlock(&lock);
-        apr_sleep(TICK_US);
-        pthread_mutex_lock(&lock);
-    }
+    pthread_cond_signal(&opened);
     pthread_mutex_unlock(&lock);
+    if (has_ticker)
+        pthread_join(ticker, NULL);
+    has_ticker = 0;
     return APR_SUCCESS;
 }
 
@@ -182,92 +157,75 @@ hdpy_outbox *hdpy_outbox_new(apr_pool_t *p, hdpy_outbox_send *send, void *contex
     memset(outbox, 0, offsetof(hdpy_outbox, data));
     outbox->send = send;
     outbox->context = context;
+    outbox->is_taken = 1;
     pthread_mutex_lock(&lock);
     outbox->next = outboxes;
+    outbox->link = &outboxes;
     if (outboxes)
-        outboxes->previous = outbox;
+        outboxes->link = &outbox->next;
     outboxes = outbox;
-    if (!is_ticking)
-        is_ticking = start_thread(run_ticks);
+    if (!has_ticker) /* without it things are sent when there are many, and at the end */
+        has_ticker = start_thread(&ticker, run_ticks, NULL);
+    pthread_cond_signal(&opened);
     pthread_mutex_unlock(&lock);
     return outbox;
 }
 
-/* Begin at the front again if all that was in there is sent. */
-static void rewind_outbox(hdpy_outbox *outbox)
-{
-    pthread_mutex_lock(&lock);
-    if (outbox->state != OUTBOX_SENDING && outbox->start == outbox->end)
-        outbox->start = outbox->end = 0;
-    pthread_mutex_unlock(&lock);
-}
-
-apr_size_t hdpy_outbox_put(hdpy_outbox *outbox, const char *data, apr_size_t length)
-{
-    apr_size_t room;
-
-    if (hdpy_outbox_put_all(outbox, data, length))
-        return length;
-    rewind_outbox(outbox);
-    room = HDPY_OUTBOX_SIZE - outbox->end;
-    if (length > room)
-        length = room;
-    hdpy_outbox_put_all(outbox, data, length);
-    return length;
-}
-
 int hdpy_outbox_take(hdpy_outbox *outbox)
 {
-    int taken;
+    int was_taken;
 
     pthread_mutex_lock(&lock);
-    taken = outbox->state == OUTBOX_OPEN || outbox->state == OUTBOX_DUE;
-    if (taken) {
-        due -= outbox->state == OUTBOX_DUE ? 1 : 0;
-        outbox->state = OUTBOX_TAKEN;
-    }
+    was_taken = outbox->is_taken;
+    outbox->is_taken = 1;
     pthread_mutex_unlock(&lock);
-    return taken;
+    return !was_taken;
 }
 
 void hdpy_outbox_give(hdpy_outbox *outbox)
 {
     pthread_mutex_lock(&lock);
-    if (outbox->state == OUTBOX_TAKEN)
-        outbox->state = OUTBOX_OPEN;
+    outbox->is_taken = 0;
+    pthread_cond_broadcast(&given);
     pthread_mutex_unlock(&lock);
 }
 
-apr_size_t hdpy_outbox_waiting(const hdpy_outbox *outbox, const char **data)
-{
-    *data = outbox->data + outbox->start;
-    return end_of(outbox) - outbox->start;
-}
-
-void hdpy_outbox_sent(hdpy_outbox *outbox, apr_size_t length)
+void hdpy_outbox_await(hdpy_outbox *outbox)
 {
     pthread_mutex_lock(&lock);
-    outbox->start += length;
+    while (outbox->is_taken)
+        pthread_cond_wait(&given, &lock);
     pthread_mutex_unlock(&lock);
+}
+
+apr_size_t hdpy_outbox_get(hdpy_outbox *outbox, const char **data)
+{
+    apr_size_t start = outbox->start;
+
+    outbox->start = end_of(outbox);
+    *data = outbox->data + start;
+    return outbox->start - start;
+}
+
+void hdpy_outbox_fail(hdpy_outbox *outbox, apr_status_t status)
+{
+    __atomic_store_n(&outbox->status, status, __ATOMIC_RELAXED);
+}
+
+void hdpy_outbox_rewind(hdpy_outbox *outbox)
+{
+    if (outbox->start == outbox->end)
+        outbox->start = outbox->end = 0;
 }
 
 void hdpy_outbox_close(hdpy_outbox *outbox)
 {
     pthread_mutex_lock(&lock);
-    while (outbox->state == OUTBOX_SENDING) {
-        pthread_mutex_unlock(&lock);
-        apr_sleep(TICK_US / 10);
-        pthread_mutex_lock(&lock);
-    }
-    if (outbox->state != OUTBOX_CLOSED) {
-        due -= outbox->state == OUTBOX_DUE ? 1 : 0;
-        outbox->state = OUTBOX_CLOSED;
-        if (outbox->next)
-            outbox->next->previous = outbox->previous;
-        if (outbox->previous)
-            outbox->previous->next = outbox->next;
-        else
-            outboxes = outbox->next;
-    }
+    while (outbox->is_taken)
+        pthread_cond_wait(&given, &lock);
+    *outbox->link = outbox->next;
+    if (outbox->next)
+        outbox->next->link = outbox->link;
     pthread_mutex_unlock(&lock);
+    join_sender(outbox);
 }

@@ -5,9 +5,9 @@
  * runs the request and no other; meanwhile other threads may ask for what the request_rec merely
  * holds, not for what has to be worked out in its pool.
  *
- * What is written soon rather than at once may come from any thread, and is sent by one that is not
- * Python's (outbox.c).  So from then on every use of the request's pool and connection is between
- * take() and give().
+ * What is written soon rather than at once may come from any thread, and may be sent by one that is
+ * not Python's (outbox.c).  So every use of the request's pool and connection that another thread
+ * may meet with is between take() and give().
  */
 #include "request.h"
 
@@ -26,6 +26,7 @@
 #include "body.h"
 #include "environment.h"
 #include "headers.h"
+#include "outbox.h"
 #include "watch.h"
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
@@ -44,7 +45,9 @@ typedef struct {
     hdpy_body body;
     pthread_t thread;         /* that runs the request */
     int is_busy;              /* that thread waits for the client, without the GIL */
-    int can_wait;             /* something was written that may wait; so another thread sends */
+    hdpy_outbox *outbox;      /* for what is written soon; NULL: nothing was */
+    unsigned taken;           /* how often the thread `taker` has taken it and not given it back */
+    pthread_t taker;
     int is_asked;             /* for authentication: there is nothing to write */
     int status;
     int has_put_headers;      /* they are in the request_rec */
@@ -55,7 +58,20 @@ typedef struct {
     PyObject *headers_in, *headers_out;
 } Request;
 
+/* This process was forked by a handler: no request is its. */
+static int is_fork;
+
 /* ---- life ---------------------------------------------------------------------------------- */
+
+static void become_fork(void)
+{
+    is_fork = 1;
+}
+
+void hdpy_request_init(void)
+{
+    pthread_atfork(NULL, NULL, become_fork);
+}
 
 PyObject *hdpy_request_new(hdpy_interpreter *interpreter, request_rec *r,
                            const hdpy_target *target)
@@ -74,15 +90,25 @@ PyObject *hdpy_request_new(hdpy_interpreter *interpreter, request_rec *r,
     return (PyObject *)self;
 }
 
+/* Let other threads run for a moment. */
+static void wait_a_moment(void)
+{
+    Py_BEGIN_ALLOW_THREADS
+    apr_sleep(500);
+    Py_END_ALLOW_THREADS
+}
+
 int hdpy_request_is_over(PyObject *request)
 {
-    return !((Request *)request)->r;
+    return is_fork || !((Request *)request)->r;
 }
 
 hdpy_answer *hdpy_request_end(PyObject *request)
 {
     Request *self = (Request *)request;
 
+    while (self->taken)
+        wait_a_moment();
     self->r = NULL;
     return self->answer;
 }
@@ -100,10 +126,11 @@ static void request_dealloc(Request *self)
 
 static int is_live(Request *self)
 {
-    if (self->r)
+    if (self->r && !is_fork)
         return 1;
-    PyErr_SetString(PyExc_RuntimeError,
-                    "the request is over: take what you need of it before the handler returns");
+    PyErr_SetString(PyExc_RuntimeError, is_fork
+        ? "the request is that of the process that has forked this one"
+        : "the request is over: take what you need of it before the handler returns");
     return 0;
 }
 
@@ -136,28 +163,34 @@ static int is_own(Request *self)
     return 0;
 }
 
-/* Let other threads run for a moment. */
-static void wait_a_moment(void)
-{
-    Py_BEGIN_ALLOW_THREADS
-    apr_sleep(500);
-    Py_END_ALLOW_THREADS
-}
-
-/* Have nothing sent in the background while the request is used; 0 if there is nothing to give(). */
+/* Have the request's pool and connection for this thread, which may have them already; 0: the
+ * request is over, or its own thread waits for the client.  It does not end while it is taken. */
 static int take(Request *self)
 {
-    while (self->can_wait && self->r && (!self->is_busy || is_own_thread(self))) {
-        if (hdpy_answer_take(self->answer))
-            return 1;
+    int is_mine = is_own_thread(self);
+
+    for (;;) {
+        if (!self->r || is_fork || (self->is_busy && !is_mine))
+            return 0;
+        if (!self->taken || pthread_equal(self->taker, pthread_self()))
+            break;
         wait_a_moment();
     }
-    return 0;
+    self->taker = pthread_self();
+    self->taken++;
+    while (self->taken == 1 && self->outbox && !hdpy_outbox_take(self->outbox)) {
+        Py_BEGIN_ALLOW_THREADS
+        hdpy_outbox_await(self->outbox);
+        Py_END_ALLOW_THREADS
+    }
+    return 1;
 }
 
 static void give(Request *self)
 {
-    hdpy_answer_give(self->answer);
+    self->taken--;
+    if (!self->taken && self->outbox)
+        hdpy_outbox_give(self->outbox);
 }
 
 /* The function `taking_name`, which does what `name` does between take() and give(). */
@@ -602,7 +635,7 @@ static PyObject *get_environment(Request *self, void *unused)
 /* ---- the body ------------------------------------------------------------------------------ */
 
 #define BEGIN_WAIT(self)                                                                          \
-    (self)->is_busy = 1;                                                                          \
+    (self)->is_busy = is_own_thread(self);                                                        \
     Py_BEGIN_ALLOW_THREADS
 #define END_WAIT(self)                                                                            \
     Py_END_ALLOW_THREADS                                                                          \
@@ -805,18 +838,6 @@ static int start(Request *self)
     return result ? 0 : -1;
 }
 
-/* Send bytes of the request's own thread at once, and what waits before them. */
-static int send_now(Request *self, const char *data, Py_ssize_t length)
-{
-    int taken = take(self);
-    PyObject *result = send_bytes(self, data, length);
-
-    if (taken)
-        give(self);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
-}
-
 static PyObject *request_write(Request *self, PyObject *data)
 {
     Py_buffer bytes;
@@ -834,41 +855,42 @@ static PyObject *request_write(Request *self, PyObject *data)
 
 TAKING_METHOD(request_write)
 
-/* See write_soon() in handlers/request.py. */
-static int write_soon(Request *self, const char *data, Py_ssize_t length)
+/* Put bytes into the outbox, or send them at once with what waits before them. */
+static apr_status_t put_or_send(Request *self, const char *data, Py_ssize_t length, int at_once)
 {
-    int is_mine = is_own_thread(self);
+    apr_status_t status;
 
-    while (length) {
-        apr_size_t taken = 0;
+    hdpy_outbox_rewind(self->outbox);
+    if (!at_once && hdpy_outbox_put(self->outbox, data, (apr_size_t)length))
+        return APR_SUCCESS;
+    if (self->outbox->status != APR_SUCCESS)
+        return self->outbox->status;
+    BEGIN_WAIT(self)
+    status = hdpy_answer_write(self->answer, data, (apr_size_t)length);
+    END_WAIT(self)
+    return status;
+}
 
+/* See write_soon() in handlers/request.py; at_once: but send.  Bytes of one call stay together, and
+ * so do those of several between which no other Python code runs, a line of print() for one. */
+static int write_soon(Request *self, const char *data, Py_ssize_t length, int at_once)
+{
+    PyObject *result = NULL;
+
+    while (!take(self)) {
         if (!is_live(self))
             return -1;
-        if (is_mine || !(self->is_busy || self->whole)) {
-            if (!self->is_started && (refuse_if_asked(self) < 0 || start(self) < 0))
-                return -1;
-            if (!self->can_wait) {
-                hdpy_answer_can_wait(self->answer);
-                self->can_wait = 1;
-            }
-        }
-        if (self->can_wait && self->is_started) {
-            apr_status_t status = hdpy_answer_write_soon(self->answer, data, (apr_size_t)length,
-                                                         &taken);
-
-            if (status != APR_SUCCESS) {
-                write_result(self, status);
-                return -1;
-            }
-            data += taken;
-            length -= (Py_ssize_t)taken;
-        }
-        if (length && is_mine)
-            return send_now(self, data, length);
-        if (length)
-            wait_a_moment();
+        wait_a_moment();
     }
-    return 0;
+    if (refuse_if_asked(self) == 0) {
+        if (!self->outbox)
+            self->outbox = hdpy_answer_outbox(self->answer);
+        if (start(self) == 0)
+            result = write_result(self, put_or_send(self, data, length, at_once));
+    }
+    give(self);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
 }
 
 static PyObject *request_write_soon(Request *self, PyObject *data)
@@ -878,7 +900,7 @@ static PyObject *request_write_soon(Request *self, PyObject *data)
 
     if (!is_live(self) || PyObject_GetBuffer(data, &bytes, PyBUF_SIMPLE) < 0)
         return NULL;
-    failed = write_soon(self, bytes.buf, bytes.len) < 0;
+    failed = bytes.len && write_soon(self, bytes.buf, bytes.len, 0) < 0;
     PyBuffer_Release(&bytes);
     return failed ? NULL : Py_NewRef(Py_None);
 }
@@ -893,7 +915,7 @@ static PyObject *request_finish(Request *self, PyObject *body)
     if (!is_answering(self))
         return NULL;
     if (self->is_started) /* with what waits, where something does */
-        return self->can_wait ? request_write_soon(self, body) : request_write(self, body);
+        return self->outbox ? request_write_soon(self, body) : request_write(self, body);
     body = PyBytes_CheckExact(body) ? Py_NewRef(body) : PyBytes_FromObject(body);
     if (!body)
         return NULL;
@@ -1027,9 +1049,7 @@ static PyObject *request_cut_short(Request *self, PyObject *args)
         self->is_started = 0;
         return request_apache_document(self, args);
     }
-    BEGIN_WAIT(self)
-    hdpy_answer_cut_short(self->answer); /* which sends what waits */
-    END_WAIT(self)
+    hdpy_answer_cut_short(self->answer);
     Py_RETURN_NONE;
 }
 
@@ -1097,7 +1117,7 @@ TAKING(request_iternext, (Request *self), self)
 TAKING_METHOD(request_flush)
 TAKING_METHOD(request_sendfile)
 TAKING_METHOD(request_apache_document)
-TAKING_METHOD(request_cut_short)
+TAKING_METHOD(request_redirect)
 TAKING_METHOD(request_log)
 
 /* interpreters/served.py and handlers/request.py say what they are. */
@@ -1141,8 +1161,8 @@ static PyMethodDef methods[] = {
     {"finish", (PyCFunction)request_finish, METH_O, NULL},
     {"begin", (PyCFunction)request_begin, METH_NOARGS, NULL},
     {"apache_document", (PyCFunction)taking_request_apache_document, METH_VARARGS, NULL},
-    {"redirect", (PyCFunction)request_redirect, METH_O, NULL},
-    {"cut_short", (PyCFunction)taking_request_cut_short, METH_VARARGS, NULL},
+    {"redirect", (PyCFunction)taking_request_redirect, METH_O, NULL},
+    {"cut_short", (PyCFunction)request_cut_short, METH_VARARGS, NULL},
     {"watch", (PyCFunction)request_watch, METH_O, NULL},
     {"log", (PyCFunction)taking_request_log, METH_O, NULL},
     {NULL}
@@ -1166,23 +1186,21 @@ int hdpy_request_check(PyObject *object)
 
 int hdpy_request_write_soon(PyObject *request, const char *data, Py_ssize_t length)
 {
-    return write_soon((Request *)request, data, length);
+    return length ? write_soon((Request *)request, data, length, 0) : 0;
 }
 
-struct hdpy_outbox *hdpy_request_outbox(PyObject *request)
+hdpy_outbox *hdpy_request_outbox(PyObject *request)
 {
     const Request *self = (const Request *)request;
 
-    return self->r ? hdpy_answer_outbox(self->answer) : NULL;
+    return self->r && !self->taken && !is_fork ? self->outbox : NULL;
 }
 
-int hdpy_request_flush_own(PyObject *request)
+int hdpy_request_send_waiting(PyObject *request)
 {
     Request *self = (Request *)request;
 
-    if (!self->r || !self->can_wait || !is_own_thread(self))
-        return 0;
-    return send_now(self, "", 0);
+    return self->r && self->outbox && !is_fork ? write_soon(self, "", 0, 1) : 0;
 }
 
 PyType_Spec hdpy_request_spec = {

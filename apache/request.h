@@ -3,9 +3,13 @@
 #define HTTPDAPY_REQUEST_H
 
 #include "interpreter.h"
+#include "outbox.h"
 #include "target.h"
 
 extern PyType_Spec hdpy_request_spec;
+
+/* In each child, before its threads run. */
+void hdpy_request_init(void);
 
 /* A new request of the interpreter's class, or NULL with an exception. */
 PyObject *hdpy_request_new(hdpy_interpreter *interpreter, request_rec *r,
@@ -17,14 +21,14 @@ void hdpy_request_ask(PyObject *request);
 /* The question is answered: put headers and user into the request_rec; 0, or -1 with an exception. */
 int hdpy_request_put_answer(PyObject *request);
 
-/* Of any thread, with the GIL: Request.write_soon(), and what it sends if this is the request's own
- * thread.  0, or -1 with an exception. */
+/* Of any thread, with the GIL: Request.write_soon(); and send at once what waits.  0, or -1 with an
+ * exception. */
 int hdpy_request_write_soon(PyObject *request, const char *data, Py_ssize_t length);
-int hdpy_request_flush_own(PyObject *request);
+int hdpy_request_send_waiting(PyObject *request);
 
 /* Where hdpy_request_write_soon() puts bytes, for as long as the GIL is held; NULL: it has more to
  * do than that. */
-struct hdpy_outbox *hdpy_request_outbox(PyObject *request);
+hdpy_outbox *hdpy_request_outbox(PyObject *request);
 
 int hdpy_request_is_over(PyObject *request);
 

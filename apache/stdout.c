@@ -6,7 +6,6 @@
  */
 #include "stdout.h"
 
-#include "outbox.h"
 #include "request.h"
 
 /* ---- Writer -------------------------------------------------------------------------------- */
@@ -126,7 +125,7 @@ static PyObject *writer_write(Writer *self, PyObject *text)
             return NULL;
     }
     outbox = hdpy_request_outbox(self->request);
-    if (!(outbox && hdpy_outbox_put_all(outbox, data, (apr_size_t)size))
+    if (!(outbox && hdpy_outbox_put(outbox, data, (apr_size_t)size))
         && hdpy_request_write_soon(self->request, data, size) < 0)
         return NULL;
     self->written += length;
@@ -150,7 +149,7 @@ static PyObject *writer_write_bytes(Writer *self, PyObject *data)
 
 static PyObject *writer_flush(Writer *self, PyObject *unused)
 {
-    return hdpy_request_flush_own(self->request) < 0 ? NULL : Py_NewRef(Py_None);
+    return hdpy_request_send_waiting(self->request) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *writer_tell(Writer *self, PyObject *unused)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from _contextvars import ContextVar, copy_context
 from _thread import RLock
+from os import register_at_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,11 +70,15 @@ class Stdout:
 
 
 def redirect(stream: Stream) -> None:
-    """Have what is printed in this context, and in threads started from it, go to *stream*."""
+    """Have what is printed in this context, and in threads started from it, go to *stream*.
+
+    Not so in a process that is forked: the answer is that of the one which runs the request.
+    """
     global _inherits
     if not _inherits:
         _inherits = True
         _start_threads_in_context()
+        register_at_fork(after_in_child=lambda: current.set(None))
     current.set(stream)
 
 

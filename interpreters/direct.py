@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
-from io import TextIOBase
+from io import BufferedWriter
 
 from ..handlers import stdout
 from ..handlers.errors import ClientGoneError
@@ -65,8 +65,9 @@ def register(
         return status
 
     before = getattr(sys.stdout, "server", sys.stdout)
-    server = before if isinstance(before, TextIOBase) else errors  # a script's own, else mod_wsgi's
-    sys.stdout = link.Stdout(server, stdout.current, Writer)
+    # a script that calls hwebserver.run() has a file; mod_wsgi's stream is for its log
+    has_file = isinstance(getattr(before, "buffer", None), BufferedWriter)
+    sys.stdout = link.Stdout(before if has_file else errors, stdout.current, Writer)
     link.register(
         dispatch=dispatch,
         authenticate=decide,

@@ -36,7 +36,7 @@ from .settings import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, NoReturn
 
     from .served import Place
@@ -65,7 +65,7 @@ class WSGIRequest(Derived):
     _location: str | None = None
     _watch = ""
     _is_cut_short = False
-    _waiting: Sequence[bytes] = ()  # what other threads have written; then a list
+    _is_in_line = False  # of what this thread writes soon
     _headers_in: Headers | None = None
 
     def __init__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> None:
@@ -73,6 +73,9 @@ class WSGIRequest(Derived):
         self._start_response = start_response
         self._write: Callable[[bytes], Any]
         self._thread = get_ident()
+        # what other threads have written: lines, and by thread what has no end yet
+        self._lines: list[bytes] = []
+        self._unended: dict[int, bytes] = {}
         self.headers_out = Headers()
         self.filename: str = environ["SCRIPT_FILENAME"]
         self.settings: Settings = parse(_path(environ[ENV_SETTINGS]))
@@ -241,8 +244,9 @@ class WSGIRequest(Derived):
     def write(self, data: bytes, /) -> None:
         self._check_thread()
         data = bytes(memoryview(data))
-        if self._waiting:
-            data = self._waited() + data
+        self._send(self._take_lines() + data)
+
+    def _send(self, data: bytes) -> None:
         if not self.started:
             data = (self._body or b"") + data
             self._start()
@@ -255,10 +259,17 @@ class WSGIRequest(Derived):
             self._has_sent = True
 
     def write_soon(self, data: bytes, /) -> None:
-        if self._thread == get_ident():
-            self.write(data)
-        else:
-            self.__dict__.setdefault("_waiting", []).append(bytes(memoryview(data)))
+        data, thread = bytes(memoryview(data)), get_ident()
+        if thread == self._thread:
+            before = b"" if self._is_in_line else self._take_lines()
+            self._is_in_line = not data.endswith(b"\n")
+            self._send(before + data if self._is_in_line else before + data + self._take_lines())
+            return
+        lines, end, rest = (self._unended.pop(thread, b"") + data).rpartition(b"\n")
+        if end:
+            self._lines.append(lines + end)
+        if rest:
+            self._unended[thread] = rest
 
     def writer(self, begin: Callable[[], str]) -> stdout.Writer:
         return stdout.Writer(self, begin)
@@ -311,16 +322,16 @@ class WSGIRequest(Derived):
             self.started = False
             self.apache_document(status, reason)
 
-    def _waited(self) -> bytes:
-        waiting: list[bytes] = self.__dict__["_waiting"]
-        pieces = []
-        while waiting:  # to which other threads may append meanwhile
-            pieces.append(waiting.pop(0))
-        return b"".join(pieces)
+    def _take_lines(self) -> bytes:
+        lines = []
+        while self._lines:  # to which other threads may append meanwhile
+            lines.append(self._lines.pop(0))
+        return b"".join(lines)
 
     def begin(self) -> None:
-        if self._waiting:
-            self.write(b"")
+        rest = self._take_lines() + b"".join(self._unended.values())
+        if rest:
+            self._send(rest)
         if self.started:
             return
         if self._reason is not None or self._location is not None:

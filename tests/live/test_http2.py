@@ -20,7 +20,7 @@ Protocols h2c http/1.1
 H2MaxWorkerIdleSeconds 1
 """
 PAGE = """
-import httpdapi, time
+import httpdapi, os, time
 class RequestHandler(httpdapi.RequestHandler):
     content_type = 'text/plain'
     def Content(self):
@@ -35,6 +35,14 @@ class RequestHandler(httpdapi.RequestHandler):
                 return (1 // (3 - n) and 'x' for n in range(5))
             case 'body':
                 return str(sum(len(piece) for piece in iter(lambda: r.read(65536), b'')))
+            case 'print':
+                self.hook_stdout()
+                print('first')
+                print('second')
+                while not os.path.exists('go'):
+                    time.sleep(.005)
+                for n in range(5000):
+                    print(n)
             case 'facts':
                 return repr((r.protocol, r.method, sorted(r.headers_in)))
 """
@@ -103,6 +111,21 @@ def test_streams_and_bodies(httpd: Httpd):
     answers = [answer.text for answer in run(httpd, work)]
     assert answers[:10] == ["".join(f"{n} " for n in range(100))] * 10
     assert answers[10:] == ["300000"] * 5 + ["500000"] * 5
+
+
+def test_what_is_printed_goes_out_soon(httpd: Httpd):
+    async def work(client: httpx.AsyncClient) -> list:
+        async with client.stream("GET", "/page.py?print") as answer:
+            pieces = answer.aiter_bytes()
+            found = await anext(pieces)
+            while len(found) < 13:
+                found += await anext(pieces)
+            (httpd.site / "go").touch()
+            return [found, b"".join([piece async for piece in pieces])]
+
+    first, rest = run(httpd, work)
+    assert first == b"first\nsecond\n"
+    assert rest == "".join(f"{n}\n" for n in range(5000)).encode()
 
 
 def test_an_answer_that_is_cut_short_is_an_error(httpd: Httpd):

@@ -28,6 +28,21 @@ class RequestHandler(httpdapi.RequestHandler):
 """
 
 
+PRINTING = """
+import httpdapi, os, time
+class RequestHandler(httpdapi.RequestHandler):
+    def Content(self):
+        self.hook_stdout()
+        print('first')
+        print('second')
+        while not os.path.exists('go'):
+            time.sleep(.005)
+        for n in range(5):
+            print(n)
+            time.sleep(.012)
+"""
+
+
 class Load:
     """Clients that ask for a page again and again, each over one connection at a time."""
 
@@ -130,6 +145,20 @@ def test_a_request_in_progress_is_answered_when_the_server_stops(
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
         # told to end at once, the threaded ones close their connections
         assert answer.startswith(b"HTTP/1.1 200 ") or (stop, mpm != "prefork") == (SIGTERM, True)
+        assert httpd.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("mpm", ["event", "prefork"])
+def test_a_page_is_printed_to_its_end_when_the_server_stops(tmp_site: Path, mpm: str):
+    (tmp_site / "page.py").write_text(PRINTING)
+    with Httpd(tmp_site, mpm=mpm) as httpd:
+        with closing(http.client.HTTPConnection("127.0.0.1", httpd.port, timeout=30)) as client:
+            client.request("GET", "/page.py")
+            answer = client.getresponse()
+            assert answer.read(13) == b"first\nsecond\n"
+            httpd.process.send_signal(SIGWINCH)
+            (tmp_site / "go").touch()
+            assert answer.read() == b"0\n1\n2\n3\n4\n"
         assert httpd.process.wait(20) == 0
 
 
