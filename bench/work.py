@@ -178,6 +178,18 @@ def ways(bench: Bench) -> None:
         _directories(bench, server, work, "direct", "wsgi", "the WSGI way", None)
 
 
+def printing(bench: Bench) -> None:
+    """A page of a hundred lines, printed and returned."""
+    with httpdapy("printed", PREFORK) as server:
+        if server.get("printed.py") != server.get("returned.py"):
+            raise BenchError(f"{server.address}: what is printed is not what is returned")
+        work = "time of a page of 100 lines, printed, 8 connections"
+        paths = {"printed": "printed.py", "returned": "returned.py"}
+        figures = _rates(bench, server, work, paths)
+        times = ratio(figures["returned"], figures["printed"])
+        bench.row(work, "the same text returned", times, at_most(1.3))
+
+
 def protected(bench: Bench) -> None:
     """A page behind an AuthHandler that looks at Basic credentials."""
     lines = ["AuthPythonModule auth", "AuthType Basic", "AuthName bench", "Require valid-user"]
@@ -274,6 +286,7 @@ ALL = (
     helpers,
     edits,
     ways,
+    printing,
     protected,
     cgi,
     startup,
