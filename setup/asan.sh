@@ -1,6 +1,7 @@
 #!/bin/sh
 # Run the live tests with the link compiled for AddressSanitizer and UndefinedBehaviorSanitizer, in
-# the environment $1; then compile it as it was.  Further arguments are for pytest.
+# the environment $1; then compile it as it was.  Further arguments are for pytest; files among them
+# take the place of all live tests.
 set -eu
 cd "$(dirname "$0")/.."
 venv=$1 link=$1/lib/mod_httpdapy.so
@@ -8,9 +9,10 @@ shift
 trap 'setup/link.sh "$venv" "$link"' EXIT
 CFLAGS="-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined" \
     setup/link.sh "$venv" "$link"
-# Apache and Python are not compiled so: the runtimes have to come first, and Python's arenas are no
-# leaks.  Left out is a test that starts Apache in an environment of its own.
-LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
+# Apache and Python are not compiled so: the runtimes have to come first, with libcrypt, which the first
+# one looks for before Python loads it; and Python's arenas are no leaks.  Left out is a test that
+# starts Apache in an environment of its own.
+LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so) libcrypt.so.1" \
     ASAN_OPTIONS=detect_leaks=0 \
-    "$venv/bin/python" -m pytest -n 2 tests/live \
+    "$venv/bin/python" -m pytest -n 2 -o testpaths=tests/live \
     --deselect tests/live/test_command.py::test_config_for_a_system_apache "$@"

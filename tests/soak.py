@@ -23,7 +23,7 @@ from support.site import wait_for
 #: What resident memory may grow by over the requests, in KiB, once it has settled.
 GROWTH_KIB = 1024
 PAGE = """
-import gc, httpdapi, sys
+import gc, httpdapi, sys, threading, time
 class RequestHandler(httpdapi.RequestHandler):
     content_type = 'text/plain'
     def Content(self):
@@ -38,6 +38,13 @@ class RequestHandler(httpdapi.RequestHandler):
                 return str(self.form_data())
             case 'stream':
                 return iter(['a', 'b', 'c'])
+            case 'print':
+                self.hook_stdout()
+                threading.Thread(target=print, args=['thread']).start()
+                print('x' * 20_000)
+                print('soon')
+                time.sleep(.012)
+                print('end')
             case 'error':
                 raise httpdapi.SERVER_RETURN if hasattr(httpdapi, 'SERVER_RETURN') else KeyError(1)
         return 'Hello'
@@ -132,7 +139,7 @@ def main() -> None:
         restarts(mpm, -(-arguments.restarts // len(MPMS)))
     for way in ("direct", "wsgi"):
         memory(way, "page.py", arguments.requests)
-        for kind in ("facts", "stream", "error"):
+        for kind in ("facts", "stream", "print", "error"):
             memory(way, f"page.py?{kind}", arguments.requests // 10)
 
 
