@@ -55,7 +55,7 @@ def _path(value: Any) -> str:
 def _severity(value: Any) -> str:
     if isinstance(value, webServerSeverity):
         return value.value
-    if value in webServerSeverity.__members__:  # in a file of JSON or TOML
+    if isinstance(value, str) and value in webServerSeverity.__members__:  # in a file of JSON or TOML
         return webServerSeverity[value].value
     raise ValueError(f"one of {', '.join(webServerSeverity.__members__)}")
 

@@ -139,6 +139,15 @@ def test_what_cannot_answer(target):
         as_handler(target, "/", False)
 
 
+def test_a_class_with_arguments_of_its_own():
+    class Handler(URLHandler):
+        def __init__(self, word: str) -> None:
+            super().__init__("/x")
+
+    with pytest.raises(TypeError, match=r"Handler\(path, .*insertHandlerForPort.*allows_partial"):
+        as_handler(Handler, "/", False)
+
+
 def test_what_cannot_be_inserted():
     with pytest.raises(TypeError, match="no instance"):
         handler_of_instance(print)

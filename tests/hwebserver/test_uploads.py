@@ -1,12 +1,14 @@
 """UploadedFile, by itself."""
 
+import io
 import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from httpdapy.hwebserver.uploads import UploadedFile
+from httpdapy.handlers.errors import RequestError
+from httpdapy.hwebserver.uploads import MAX_FILES_ON_DISK, MEMORY_SIZE, UploadedFile, read_multipart
 
 
 @pytest.fixture(params=["nameless", "named"])
@@ -80,3 +82,35 @@ def test_names(temporary: Path, given: str, name: str, suffix: str):
     file.saveToDisk()
     assert file.name() == name and Path(file.temporaryFilePath()).suffix == suffix
     file.close()
+
+
+class FakeRequest:
+    """A request with a form of files."""
+
+    def __init__(self, files: list[bytes]) -> None:
+        head = b'--B\r\nContent-Disposition: form-data; name="%d"; filename=x\r\n\r\n%s\r\n'
+        form = b"".join(head % (number, data) for number, data in enumerate(files))
+        self.read = io.BytesIO(form + b"--B--\r\n").read
+        self.req = self
+
+    def contentType(self) -> str:
+        return "multipart/form-data; boundary=B"
+
+
+def test_memory_of_many_small_files(temporary: Path):
+    """Together they take no more than one large file would."""
+    size = MEMORY_SIZE // 8
+    form, _ = read_multipart(FakeRequest([bytes(size)] * 10), None, size, 20 * MEMORY_SIZE)
+    assert [file.isInMemory() for file in form.files.values()] == [True] * 8 + [False] * 2
+    assert all(len(file.read()) == size for file in form.files.values())
+    form.close()
+
+
+def test_many_files_on_disk(temporary: Path):
+    most = read_multipart(FakeRequest([b"xx"] * MAX_FILES_ON_DISK), None, 1, 10**6)[0]
+    assert len(most.files) == MAX_FILES_ON_DISK
+    most.close()
+    with pytest.raises(RequestError, match="large files") as raised:
+        read_multipart(FakeRequest([b"xx"] * (MAX_FILES_ON_DISK + 1)), None, 1, 10**6)
+    assert raised.value.status == 413
+    assert list(temporary.iterdir()) == []

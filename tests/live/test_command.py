@@ -153,8 +153,7 @@ def test_killed_without_a_chance(hello: Path, temporary: Path):
         serving.process.wait()
         wait_for("Apache's end", lambda: gone(apache))
         assert port_is_free(serving.port)
-        for left in temporary.iterdir():  # nobody was there to remove it
-            shutil.rmtree(left)
+        wait_for("the directory's end", lambda: not list(temporary.iterdir()))
 
 
 def test_apache_that_ends_by_itself(hello: Path):

@@ -6,13 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.script import running_script
+from support.script import refuses, running_script
 from support.site import at_once, request, wait_for
 
 from httpdapy.apache.server import free_port
@@ -66,31 +65,6 @@ def printed(request):
 def fail(request):
     return hwebserver.Response(1 / 0)
 """
-
-
-def run_to_end(directory: Path, source: str, *arguments: str, **options):
-    """A script that does not come to serve: its status, and what it has said."""
-    script = directory / "script.py"
-    script.write_text(textwrap.dedent(source))
-    script.chmod(0o644)
-    return subprocess.run(
-        [sys.executable, "script.py", *arguments],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        **options,
-    )
-
-
-def refuses(directory: Path, source: str, said: str, **options) -> None:
-    """The script ends with OperationFailed, whose message has *said*."""
-    done = run_to_end(directory, source, **options)
-    assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert "OperationFailed: " in last and said in last, done.stderr
 
 
 # -- the whole of it -------------------------------------------------------------------------------
@@ -281,17 +255,10 @@ def test_a_busy_port(tmp_site, busy):
 
 def test_a_forbidden_port(tmp_site):
     source = f"{HELLO}\nhwebserver.run(81)"
+    command = [sys.executable]
     if os.geteuid() == 0:
-        command = ["setpriv", "--bounding-set=-net_bind_service", sys.executable, "script.py"]
-    else:
-        command = [sys.executable, "script.py"]
-    (tmp_site / "script.py").write_text(source)
-    (tmp_site / "script.py").chmod(0o644)
-    done = subprocess.run(
-        command, cwd=tmp_site, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert done.returncode == 1
-    assert "OperationFailed: the port 81 is forbidden to this user" in done.stderr
+        command = ["setpriv", "--bounding-set=-net_bind_service", *command]
+    refuses(tmp_site, source, "the port 81 is forbidden to this user", *command)
 
 
 def test_an_address_of_another_machine(tmp_site):

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 import trustme
-from support.script import running_script
+from support.script import refuses, running_script
 from support.site import wait_for
 
 SCRIPT = """
@@ -354,3 +354,33 @@ hwebserver.setSecurity("third", hsts_seconds=5, allowed_hosts=["localhost"])
         answer = ask(third, authority=authority)
         assert answer.headers["Strict-Transport-Security"] == "max-age=5"
         assert ask(third, authority=authority, Host="x.example").status == 400
+
+
+# -- what cannot be served -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"SSL_CERTIFICATE": "missing.pem"}, "the setting SSL_CERTIFICATE: "),
+        ({"SSL_REDIRECT": True}, "SSL_REDIRECT of the port main has nowhere to send requests to"),
+        ({"LOG_FILE": "missing/log"}, "missing/log cannot be written; make its directory"),
+        ({"ADDRESS": "nowhere.invalid"}, "the ADDRESS nowhere.invalid is unknown"),
+        ({"ADDRESS": "::1", "IPV6": False}, "the ADDRESS ::1 is of IPv6, and IPV6 is False"),
+        ({"CORS_ORIGIN_WHITELIST": ["here"]}, "CORS_ORIGIN_WHITELIST has 'here'"),
+        ({"COLOR": "red"}, "there is no setting 'COLOR'"),
+    ],
+)
+def test_what_cannot_be_served_is_named(tmp_site, settings, said):
+    source = f"{PLAIN}\nhwebserver.setSettingsForPort({settings!r}, '')\n"
+    source = source.replace(', ports=["main", "second"]', "")
+    refuses(tmp_site, f"{source}hwebserver.run(0)", said)
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "${PATH}"])
+def test_names_that_a_port_cannot_have(tmp_site, name):
+    source = f"{PLAIN}\nhwebserver.setSettingsForPort({{'ALLOW_SYSTEM_PORT': True}}, {name!r})\n"
+    source = source.replace(', ports=["main", "second"]', "")
+    refuses(
+        tmp_site, f"{source}hwebserver.run(0)", "which Apache's configuration cannot hold; choose"
+    )

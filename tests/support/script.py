@@ -147,6 +147,30 @@ def _read(lines: IO[str], line: Callable[[str], None]) -> None:
             line(each.rstrip("\n"))
 
 
+def ended_script(directory: Path, source: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """A script of *directory* that does not come to serve; *command* is Python if none is given."""
+    file = directory / "script.py"
+    file.write_text(dedent(source))
+    file.chmod(0o644)
+    return subprocess.run(
+        [*(command or [sys.executable]), "script.py"],
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def refuses(directory: Path, source: str, said: str, *command: str) -> None:
+    """The script ends with OperationFailed, whose message has *said*."""
+    done = ended_script(directory, source, *command)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "OperationFailed: " in last and said in last, done.stderr
+
+
 @contextmanager
 def running_script(
     directory: Path,
