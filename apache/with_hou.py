@@ -7,11 +7,17 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Run the script of the command line with its arguments, as Python would."""
+    """Run the script of the command line, or after -m a module, as Python would."""
     del sys.argv[0]
-    sys.path[0] = str(Path(sys.argv[0]).resolve().parent)
+    is_module = sys.argv[0] == "-m"
+    if is_module:
+        del sys.argv[0]
+    sys.path[0] = str(Path.cwd() if is_module else Path(sys.argv[0]).resolve().parent)
     importlib.import_module("httpdapy.hwebserver.hou_compat")
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    if is_module:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -167,9 +167,30 @@ def test_without_houdini_there_are_no_assets(tmp_site: Path):
         pass
 
 
+USES_HOU = """
+import sys
+import hou
+
+@hou.webServer.urlHandler("/")
+def show(request):
+    return hou.webServer.Response(f"{__name__} {sys.argv[1:]} {sys.path[0]}")
+"""
+COMMAND = (str(Path(sys.executable).parent / "httpdapy"), "run", "--hou")
+
+
 def test_the_command_gives_hou(tmp_site: Path):
-    source = "import hou\n@hou.webServer.urlHandler('/')\ndef f(request):\n    return "
-    source += "hou.webServer.Response('hou')\n"
-    command = (str(Path(sys.executable).parent / "httpdapy"), "run", "--hou")
-    with running_script(tmp_site, source, command=command) as script:
-        assert script.text("/") == "hou"
+    with running_script(tmp_site, USES_HOU, "--hou", "2", command=COMMAND) as script:
+        assert script.text("/") == f"__main__ ['--hou', '2'] {tmp_site}"
+
+
+def test_the_command_gives_hou_to_a_module(tmp_site: Path):
+    (tmp_site / "package").mkdir()
+    source = USES_HOU + (
+        "import hwebserver\n"
+        "def announce(name, port):\n    print('port', name, port, flush=True)\n"
+        "hwebserver.run(0, port_callback=announce)\n"
+    )
+    (tmp_site / "package/site.py").write_text(source)
+    command = (*COMMAND, "-m")
+    with running_script(tmp_site, "", name="package.site", run=None, command=command) as script:
+        assert script.text("/") == f"__main__ [] {tmp_site}"

@@ -133,8 +133,9 @@ def alone(module_site: Path):
             started[n].script.log.allow("port main")  # Apache's process says it, too
         yield started
         for running in started.values():
-            if not running.has_ended():
-                running.script.process.terminate()
+            running.script.process.terminate()
+        for running in started.values():
+            assert running.script.wait() == 0, running.script.log.lines
 
 
 @pytest.mark.parametrize("n", range(len(ALONE)), ids=lambda n: ALONE[n].page)

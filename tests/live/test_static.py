@@ -36,6 +36,8 @@ hwebserver.registerStaticFilesDirectory("more $1 %1", "/both", "main")
 hwebserver.registerStaticFilesDirectory("files", "/od[d] ü\\"%41$&")
 hwebserver.registerStaticFilesDirectory("link", "/linked")
 hwebserver.registerStaticFilesDirectory(".", "/all")
+hwebserver.registerStaticFilesDirectory("files/sub", "/", "admin")
+hwebserver.setSettingsForPort({"PORT": 0}, "admin")
 """
 
 FILES = {
@@ -230,6 +232,13 @@ def test_of_directories_at_one_prefix_the_first_that_has_the_file_answers(script
     assert script.text("/both/third.txt") == "third"
 
 
+def test_a_directory_at_the_root_of_another_port(script: Script):
+    script.wait_for_port("admin")
+    assert script.request("GET", "/only.txt", port="admin").text == "only"
+    for path in ("/", "/static/a.txt"):
+        assert script.request("GET", path, port="admin").status == 404
+
+
 def test_a_file_comes_with_what_caches_need(script: Script):
     answer = script.get("/static/a.txt")
     assert answer.type == "text/plain"
@@ -309,7 +318,6 @@ def test_what_cannot_be_registered(tmp_site: Path, call: str, message: str):
 def test_a_directory_that_apaches_user_cannot_enter(tmp_site: Path):
     closed = tmp_site / "closed"
     closed.mkdir(mode=0o600)
-    (closed / "a.txt").touch()
     said = failing(tmp_site, "hwebserver.registerStaticFilesDirectory('closed')")
     assert f"{closed} is closed to it; chmod o+x {closed}" in said[-1]
     assert "OperationFailed: " in said[-1]
