@@ -125,7 +125,13 @@ def as_handler(target: Any, path: str, is_prefix: bool) -> type[RequestHandler]:
         if issubclass(target, RequestHandler):
             return target
         if issubclass(target, URLHandler):
-            return handler_of_instance(target(path, allows_partial=is_prefix))
+            try:
+                return handler_of_instance(target(path, allows_partial=is_prefix))
+            except TypeError as error:
+                raise TypeError(
+                    f"{target.__qualname__}(path, allows_partial=...) makes no handler: give an "
+                    f"object of it to insertHandlerForPort() ({error})"
+                ) from error
     elif isinstance(target, URLHandler):
         raise TypeError("an instance of URLHandler has its path; insertHandlerForPort() takes it")
     elif callable(target):

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
     from .request import Request
 
+#: Small files of one form that are in memory together: bytes.  The others go to disk.
+MEMORY_SIZE = 32 * 1024**2
+#: Each takes one of the process's file descriptors, of which there may be a thousand.
+MAX_FILES_ON_DISK = 200
+
 _PIECE = 256 * 1024
 #: What temporary files are called: with where the process lives and its id, to tell those of dead
 #: ones.
@@ -102,18 +107,39 @@ class UploadedFile:
 
 
 class Form:
-    """What a form has sent, by the names of its variables."""
+    """What a form has sent, by the names of its variables.
 
-    def __init__(self) -> None:
+    in_memory: bytes of a file up to which it is not put on disk.
+    """
+
+    def __init__(self, in_memory: int = 0) -> None:
         self.fields: dict[str, str] = {}
         self.files: dict[str, UploadedFile] = {}
         self._all: list[UploadedFile] = []
+        self._in_memory = in_memory
+        self._memory_left = max(in_memory, MEMORY_SIZE)
+        self._on_disk = 0
 
-    def new_file(self, name: str, limit: int) -> UploadedFile:
+    def new_file(self, name: str) -> UploadedFile:
         """A file that close() removes."""
-        file = UploadedFile(name, limit)
+        file = UploadedFile(name, min(self._in_memory, self._memory_left))
         self._all.append(file)
         return file
+
+    def add_file(self, name: str, file: UploadedFile) -> None:
+        """Take a file that has arrived as that of a variable.
+
+        Raises RequestError (413) for too many on disk.
+        """
+        if file.isInMemory():
+            self._memory_left -= file.size()
+        else:
+            self._on_disk += 1
+            if self._on_disk > MAX_FILES_ON_DISK:
+                raise RequestError(f"more than {MAX_FILES_ON_DISK} large files in a form", 413)
+        if file.name() or file.size():  # else a file field left alone
+            file.rewind()
+            self.files[name] = file
 
     def close(self) -> None:
         """Remove the files."""
@@ -147,10 +173,10 @@ def read_multipart(
                 kept = None
         return data
 
-    form = Form()
+    form = Form(in_memory)
     try:
         boundary = parameters.get("boundary", "")
-        _parse(form, boundary, read if body is None else BytesIO(body).read, in_memory)
+        _parse(form, boundary, read if body is None else BytesIO(body).read)
         while body is None and read(_PIECE):  # what comes after the form's end
             pass
     except BaseException:
@@ -161,7 +187,7 @@ def read_multipart(
     return form, body
 
 
-def _parse(form: Form, boundary: str, read: Callable[[int], bytes], in_memory: int) -> None:
+def _parse(form: Form, boundary: str, read: Callable[[int], bytes]) -> None:
     """Fill *form* with what is read."""
     left = MAX_FIELDS_SIZE
     name, field = "", bytearray()
@@ -173,13 +199,12 @@ def _parse(form: Form, boundary: str, read: Callable[[int], bytes], in_memory: i
                 name, field = event.name, bytearray()
                 file = None
                 if event.filename is not None:
-                    file = form.new_file(event.filename, in_memory)
+                    file = form.new_file(event.filename)
             elif event is None:
                 if file is None:
                     form.fields[name] = field.decode("utf-8", "replace")
-                elif file.name() or file.size():  # else a file field left alone
-                    file.rewind()
-                    form.files[name] = file
+                else:
+                    form.add_file(name, file)
             elif file is not None:
                 file.write(event)
             else:
