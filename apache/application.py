@@ -1,5 +1,7 @@
 """Apache configuration for the server of a script that has called run()."""
 
+import math
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,9 +27,7 @@ _MODULES = (
     "rewrite",
 )
 _TLS_MODULES = ("socache_shmcb", "ssl")
-#: Threads for requests that wait for their turn in Python, or that Python has nothing to do with.  When
-#: all are busy, Apache closes connections that were kept, with the requests that have just come there:
-#: their clients might come to another process then.
+#: Threads for requests that wait for their turn in Python, or have nothing to do with it (turns.c).
 _SPARE_THREADS = 64
 #: Slots for processes that finish requests after a restart.
 _SPARE_SLOTS = 8
@@ -70,6 +70,7 @@ def configuration(parts: Installation, application: Application) -> str:
         )
     modules = [*_MODULES, *(_TLS_MODULES if any(port.is_secure for port in ports) else ())]
     options = application.options.items()
+    threads = application.threads + _SPARE_THREADS
     return render(
         "application",
         root=quotable(application.root),
@@ -78,7 +79,9 @@ def configuration(parts: Installation, application: Application) -> str:
         types=quotable(parts.mime_types),
         slots=str(application.processes + _SPARE_SLOTS),
         processes=str(application.processes),
+        buckets_ratio=str(_buckets_ratio(application.processes)),
         threads=str(threads),
+        python_threads=str(application.threads),
         workers=str(application.processes * threads),
         max_request_size=str(application.max_request_size),
         log_level=application.log_level,
@@ -95,6 +98,14 @@ def configuration(parts: Installation, application: Application) -> str:
             virtual_host(port, ports, directory=application.directory) for port in ports
         ),
     )
+
+
+def _buckets_ratio(processes: int) -> int:
+    """The processors for each group of processes with a listening socket of its own, over which the
+    kernel spreads connections; else one process takes all that it has threads for.
+
+    So that there are no more groups than *processes*, since Apache would start more then."""
+    return math.ceil((os.cpu_count() or 1) / processes)
 
 
 def _python_flags() -> str:

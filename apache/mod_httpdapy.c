@@ -43,6 +43,7 @@
 #include "static.h"
 #include "target.h"
 #include "termination.h"
+#include "turns.h"
 #include "watch.h"
 #include "wsgi.h"
 
@@ -64,6 +65,7 @@ static void child_init(apr_pool_t *p, server_rec *s)
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     hdpy_target_init(threads > 1 ? (unsigned)threads : 1, server && server->init_module);
     hdpy_linger_init(threads > 1 ? (unsigned)threads : 1);
+    hdpy_turns_init(server ? server->threads : 0);
     hdpy_watch_init(p);
     hdpy_htaccess_init(p);
     hdpy_outbox_init(p);
@@ -182,9 +184,11 @@ static int handler(request_rec *r)
     if (status != OK)
         return status;
     hdpy_linger_enter();
+    hdpy_turn_begin();
     hdpy_termination_defer();
     status = run(r, conf, &target);
     hdpy_termination_resume();
+    hdpy_turn_end();
     hdpy_linger_leave();
     return status;
 }

@@ -8,8 +8,8 @@
  *   PythonReplicas number|auto    1             interpreters for one directory in one process
  *   AuthPythonModule module       none          has the AuthHandler that decides who may pass
  *
- * StaticFiles stands in <Directory> sections; see static.c.  PythonInitFunction is for the server as a
- * whole; see startup.c.
+ * StaticFiles stands in <Directory> sections; see static.c.  PythonInitFunction and
+ * PythonThreads are for the server as a whole; see startup.c and turns.c.
  */
 #include "settings.h"
 
@@ -27,6 +27,7 @@
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 
 #define REPLICAS_MAX 256
+#define THREADS_MAX 20000 /* Apache's own limit of ThreadsPerChild */
 #define DIRECTIVE "\1" /* what no option's name begins with */
 #define ALL_METHODS APR_INT64_MAX /* without the sign, which mod_authz_core takes away in sections */
 
@@ -166,6 +167,24 @@ static int is_module_name(const char *name)
     return *name != '\0';
 }
 
+static const char *set_threads(cmd_parms *cmd, void *dir_conf, const char *arg)
+{
+    hdpy_server_conf *conf = ap_get_module_config(cmd->server->module_config, &httpdapy_module);
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    char *end;
+    long number;
+
+    if (error)
+        return error;
+    errno = 0;
+    number = strtol(arg, &end, 10);
+    if (errno || end == arg || *end || number < 1 || number > THREADS_MAX)
+        return apr_psprintf(cmd->pool, "PythonThreads takes a number from 1 to %d, not '%s'",
+                            THREADS_MAX, arg);
+    conf->threads = (unsigned)number;
+    return NULL;
+}
+
 static const char *set_auth_module(cmd_parms *cmd, void *dir_conf, const char *name)
 {
     hdpy_dir_conf *conf = dir_conf;
@@ -253,6 +272,8 @@ const command_rec hdpy_directives[] = {
                   "module to import and statement to run once in each process, for one interpreter"),
     AP_INIT_RAW_ARGS("Require", note_require, NULL, OR_AUTHCFG,
                      "see mod_authz_core"),
+    AP_INIT_TAKE1("PythonThreads", set_threads, NULL, RSRC_CONF,
+                  "number of requests that run in Python at once in a process"),
     AP_INIT_TAKE1("PythonReport", set_report, NULL, RSRC_CONF,
                   "secret with which a request is answered with the settings in force"),
     {NULL}

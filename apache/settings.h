@@ -27,6 +27,7 @@ typedef struct {
     const char *report_token; /* what a request for a report must bring; NULL: there are none */
     const char *init_module;  /* of PythonInitFunction, in the main server's only; NULL: unset */
     const char *init_statement;
+    unsigned threads;         /* of PythonThreads, in the main server's only; 0: unset */
 } hdpy_server_conf;
 
 /* For the module record. */
