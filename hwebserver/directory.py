@@ -92,7 +92,11 @@ def _adopt(module: ModuleType, registries: Sequence[Registry]) -> None:
         routes.append(api.route(functions))
     own: type[base.RequestHandler] = getattr(module, "RequestHandler", NotFound)
     otherwise = own.otherwise if issubclass(own, DirectoryHandler) else own
-    answers = {"router": Router(routes), "otherwise": otherwise}
+    answers = {
+        "__module__": module.__name__,  # so that it is not handed on when the module is loaded anew
+        "router": Router(routes),
+        "otherwise": otherwise,
+    }
     module.RequestHandler = type("RequestHandler", (DirectoryHandler,), answers)  # type: ignore[attr-defined]
 
 

@@ -98,9 +98,12 @@ def test_decorators_that_are_taken_out(app: Site):
     assert app.text("app.py/hello") == "hello"
     app.write("app.py", PAGE)
     assert app.text("app.py/hello") == "its own"
-    app.write("app.py", "import hwebserver")
     expect(app, "defines no class RequestHandler")
-    assert app.get("app.py/hello").status == 500
+    for before in (PAGE, MODULE.format(text="hello"), MODULE.format(text="hello") + PAGE):
+        app.write("app.py", before)
+        assert app.get("app.py/hello").status == 200
+        app.write("app.py", "import hwebserver")
+        assert app.get("app.py/hello").status == 500
 
 
 def test_handlers_of_helpers(site: Site):
