@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib import import_module
 from mimetypes import guess_type
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -38,13 +40,11 @@ def opdef_handler(url_prefix: str) -> type[RequestHandler]:
 
 
 def _houdini() -> Any:
-    try:
-        import hou
-
-        hou.readBinaryFile  # noqa: B018 - hou_compat's hou has none
-    except (ImportError, AttributeError):
-        raise OperationFailed(
-            "registerOpdefPath needs Houdini, whose assets it serves: run this with hython, or "
-            "put Houdini's Python libraries on sys.path"
-        ) from None
-    return hou
+    with suppress(ImportError):
+        hou = import_module("hou")
+        if hasattr(hou, "readBinaryFile"):  # which hou_compat's has not
+            return hou
+    raise OperationFailed(
+        "registerOpdefPath needs Houdini, whose assets it serves: run this with hython, or put "
+        "Houdini's Python libraries on sys.path"
+    )
