@@ -20,6 +20,16 @@ def way(request: pytest.FixtureRequest):
     return request.param
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests of modules with ONE_WAY once: they are about something else."""
+    items[:] = [
+        item
+        for item in items
+        if not getattr(getattr(item, "module", None), "ONE_WAY", False)
+        or item.callspec.params["way"] == "direct"
+    ]
+
+
 @pytest.fixture(scope="session")
 def server(way: str):
     """One process with 16 threads over an empty site."""

@@ -6,6 +6,9 @@ import pytest
 from support.script import running_script
 from support.site import wait_for
 
+#: Nothing here depends on the way into Python.
+ONE_WAY = True
+
 SCRIPT = """
 import os
 import hwebserver

@@ -11,6 +11,9 @@ import trustme
 from support.script import refuses, running_script
 from support.site import wait_for
 
+#: Nothing here depends on the way into Python.
+ONE_WAY = True
+
 SCRIPT = """
 import sys
 import json

@@ -22,6 +22,47 @@ def _announce(name, port):
     print("port", name, port, flush=True)
 hwebserver.run(0, port_callback=_announce, {arguments})
 """
+#: Handlers that tell of themselves, and one that waits for a file.
+TOLD = """
+import json
+import os
+import sys
+import time
+import hwebserver
+
+@hwebserver.urlHandler("/hello")
+def hello(request):
+    return hwebserver.Response("Hello")
+
+@hwebserver.urlHandler("/pid")
+def pid(request):
+    return hwebserver.Response(str(os.getpid()))
+
+@hwebserver.urlHandler("/wait")
+def wait(request):
+    open(os.environ["TMPDIR"] + "/begun", "w").close()
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    return hwebserver.Response("waited")
+
+@hwebserver.urlHandler("/end")
+def end(request):
+    hwebserver.requestShutdown()
+    return hwebserver.Response("ending")
+
+@hwebserver.urlHandler("/debug")
+def debug(request):
+    return hwebserver.Response(str(hwebserver.isInDebugMode()))
+
+@hwebserver.urlHandler("/print")
+def printed(request):
+    print("printed:", request.queryString())
+    return hwebserver.Response("")
+
+@hwebserver.urlHandler("/fail")
+def fail(request):
+    return hwebserver.Response(1 / 0)
+"""
 _MARK = "HTTPDAPY_TEST"
 
 
