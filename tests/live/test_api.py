@@ -732,6 +732,38 @@ def test_without_a_function_there_is_no_api(tmp_site):
         assert script.get("/api").status == 404
 
 
+def test_each_port_has_its_own_api(tmp_site):
+    source = """
+        import hwebserver
+
+        @hwebserver.apiFunction(ports=["aux"])
+        def only(request):
+            return "aux"
+
+        @hwebserver.apiFunction(ports=["0", "third"])
+        def both(request):
+            return request.portName()
+
+        hwebserver.urlHandler("/", ports=["none"])(lambda request: hwebserver.Response("x"))
+        for name in ("aux", "third", "none"):
+            hwebserver.setSettingsForPort({"PORT": 0}, name)
+    """
+
+    def ask(port: str, name: str) -> tuple[int, str]:
+        headers = {"Content-Type": URLENCODED, "Accept": "application/json"}
+        answer = script.request("POST", "/api", f"cmd_function={name}", headers, port=port)
+        return answer.status, answer.text
+
+    with running_script(tmp_site, source) as script:
+        assert ask("aux", "only") == (200, '"aux"')
+        assert ask("main", "both") == (200, '"main"')
+        assert ask("third", "both") == (200, '"third"')
+        assert ask("aux", "both") == (404, '{"error": "there is no API function \'both\'"}')
+        assert ask("main", "only")[0] == ask("third", "only")[0] == 404
+        assert ask("none", "only") == ask("none", "both")
+        assert "API function" not in ask("none", "only")[1]
+
+
 def test_in_a_directory_that_apache_serves(site: Site):
     """A module's functions and those of the modules that it imports are one API."""
     site.htaccess("SetHandler python-program", "PythonOption handler app")

@@ -151,6 +151,18 @@ def test_no_api_at_this_path(script: Script):
         assert raised.value.status_code == 404
 
 
+def test_calls_that_are_too_large(tmp_site: Path, tmp_path: Path):
+    (tmp_path / "large.bin").write_bytes(bytes(20_000_000))
+    with running_script(tmp_site, SOURCE, run="max_request_size=10_000") as script:
+        script.log.allow("")
+        with Service(f"http://127.0.0.1:{script.port}/api") as service:
+            for arguments in ({"data": "x" * 20_000}, {"data": File(tmp_path / "large.bin")}):
+                with pytest.raises(APIError) as raised:
+                    service.files.digest(**arguments)
+                assert raised.value.status_code == 413
+            assert service.echo(1) == [[1], {}]
+
+
 def test_a_function_that_takes_too_long(url: str, service: Service):
     with Service(url, timeout=0.05) as hasty, pytest.raises(TimeoutError):
         hasty.hang()
