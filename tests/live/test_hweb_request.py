@@ -388,6 +388,18 @@ def test_a_chunked_request_that_is_too_large(script: Script, how: str, kind: str
     assert answer.startswith(b"HTTP/1.1 413 ") and b"\r\nConnection: close\r\n" in answer
 
 
+def test_a_body_that_nobody_reads(script: Script):
+    connection = http.client.HTTPConnection("127.0.0.1", script.port, timeout=30)
+    with contextlib.closing(connection):
+        for body in (b"x" * 99_999, iter([b"x" * 50_000] * 2)):
+            connection.request("POST", "/unread", body)
+            assert connection.getresponse().read() == b'"unread"'
+            sock = connection.sock
+            connection.request("GET", "/facts")
+            assert json.loads(connection.getresponse().read())["method"] == "GET"
+            assert connection.sock is sock  # it has stayed open
+
+
 def test_a_request_that_is_just_not_too_large(script: Script):
     head = "POST /body?how=body HTTP/1.1\r\nHost: x\r\n{}\r\nConnection: close\r\n\r\n"
     body = b"x" * 100_000
@@ -439,15 +451,6 @@ def test_files_go_when_the_handler_fails(script: Script):
     wait_for_traceback(script, "ValueError: /")
 
 
-def test_files_go_when_the_client_has_gone(script: Script):
-    body, head = multipart(file=("x", b"0123456789" * 500))
-    with socket.create_connection(("127.0.0.1", script.port), 30) as connection:
-        lines = f"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: {head['Content-Type']}\r\n"
-        connection.sendall(f"{lines}Content-Length: 9000\r\n\r\n".encode() + body[:4000])
-    wait_for("the end of the request", lambda: not open_files(script))
-    wait_for("the removal", lambda: not uploads(script))
-
-
 def open_files(script: Script) -> list[str]:
     """Files without a name in the temporary directory that a process has open."""
     found = []
@@ -477,12 +480,27 @@ def test_files_of_a_process_that_has_died(script: Script):
     wait_for("the removal", lambda: not uploads(script))
 
 
-def test_memory_of_large_uploads(tmp_site: Path):
-    """They go to disk, and are not held."""
-    with running_script(tmp_site, SCRIPT) as script:
-        _, before = ask(script, "GET", "/memory")
-        head, _, tail = multipart(file=("x", b"?"))[0].partition(b"?")
-        pieces = iter([head, *[bytes(1024**2)] * 128, tail])
-        size, peak = ask(script, "POST", "/memory", pieces, multipart()[1])
-        assert size == 128 * 1024**2
-        assert peak - before < 32 * 1024**2
+@pytest.fixture
+def large(tmp_site: Path):
+    """The script with the limits that there are by default."""
+    with running_script(tmp_site, SCRIPT) as running:
+        yield running
+
+
+def test_large_uploads(large: Script):
+    """They go to disk, and are not held; not on disk either, if the client goes away."""
+    _, before = ask(large, "GET", "/memory")
+    head, _, tail = multipart(file=("x", b"?"))[0].partition(b"?")
+    pieces = iter([head, *[bytes(1024**2)] * 128, tail])
+    size, peak = ask(large, "POST", "/memory", pieces, multipart()[1])
+    assert size == 128 * 1024**2
+    assert peak - before < 32 * 1024**2
+
+    kind = multipart()[1]["Content-Type"]
+    lines = f"POST /memory HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
+    with socket.create_connection(("127.0.0.1", large.port), 30) as connection:
+        connection.sendall(f"{lines}Content-Length: 9000000\r\n\r\n".encode() + head)
+        connection.sendall(bytes(8_000_000))
+        wait_for("the file", lambda: open_files(large))
+    wait_for("the removal", lambda: not open_files(large))
+    assert uploads(large) == []
