@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..handlers.errors import ClientGoneError, RequestError
 from ..handlers.exits import PROG_TRACEBACK, SERVER_RETURN, excerpt, result_name
 from ..handlers.stdout import current as current_stdout
+from . import forks
 from .secrets import hide_credentials
 from .urls import NoModuleError
 
@@ -34,8 +35,12 @@ class Dispatcher:
         """Run the request's handler and leave its answer in *request*."""
         try:
             self._run(request)
+            if forks.is_child:
+                forks.end(None)
             request.begin()
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, ends here
+            if forks.is_child:
+                forks.end(error)
             _answer_error(request, error)
             request.begin()
         if current_stdout.get() is not None:

@@ -14,7 +14,7 @@ from stat import S_ISREG
 from ..handlers import loading, stdout
 from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
-from . import direct
+from . import direct, forks
 from .authentication import Authenticator
 from .derived import OVER, Derived, read_error
 from .dispatch import Dispatcher, log_failure
@@ -210,6 +210,8 @@ class WSGIRequest(Derived):
             raise read_error(_read_status(str(error)), str(error)) from error
 
     def _check_thread(self) -> None:
+        if forks.is_child:
+            raise RuntimeError("the request is that of the process that has forked this one")
         if self._thread != get_ident():
             raise RuntimeError(
                 "the body is read and the answer written by the thread that runs the request, "

@@ -332,3 +332,30 @@ def test_first_requests_at_once(site: Site):
         thread.join()
     assert [len(texts) for texts in found.values()] == [1] * len(names)
     assert len(set.union(*found.values())) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "said"),
+    [
+        ("return 'child'", 1, "the request is that of the process that has forked this one"),
+        ("sys.exit(3)", 3, None),
+        ("sys.exit('so it goes')", 1, "so it goes"),
+        ("raise ValueError('in the child')", 1, "ValueError: in the child"),
+    ],
+)
+def test_a_forked_process_ends_with_its_handler(end: str, status: int, said: str | None):
+    """It neither answers nor goes on as one of Apache's."""
+    with running_server(threads=1) as server:
+        site = Site(server)
+        site.htaccess("PythonInterpreter main_interpreter")
+        site.write(
+            "page.py",
+            "import httpdapi, os, sys, warnings\nwarnings.simplefilter('ignore')\n"
+            "class RequestHandler(httpdapi.RequestHandler):\n    def Content(self):\n"
+            f"        pid = os.fork()\n        if not pid: {end}\n"
+            "        return repr(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n",
+        )
+        if said is not None:
+            server.log.expect(said)
+        server.log.allow("Traceback")
+        assert site.text("page.py") == repr(status)
