@@ -76,9 +76,9 @@ def script(module_site: Path):
     names = []
     for n, example in enumerate(SHARED):
         write_files(module_site, example)
-        names.append(f"example{n}.py")
-        (module_site / names[-1]).write_text(example.script.removesuffix(SIMPLE))
-    source = f"for name in {names}:\n    exec(compile(open(name).read(), name, 'exec'), {{}})\n"
+        names.append(f"example{n}")
+        (module_site / f"example{n}.py").write_text(example.script.removesuffix(SIMPLE))
+    source = f"import {', '.join(names)}\n"
     with running_script(module_site, source) as running:
         yield running
         assert not running.log.has("takes the place of"), "two examples have one path"

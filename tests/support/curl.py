@@ -33,7 +33,7 @@ def form(path: Path, fields: list[str]) -> tuple[bytes, str]:
         head = f'--xyz\r\nContent-Disposition: form-data; name="{name}"'
         content = value.encode()
         if value.startswith("@"):
-            head += f'; filename="{value[1:]}"'
+            head += f'; filename="{Path(value[1:]).name}"'
             content = (path / value[1:]).read_bytes()
         body += f"{head}\r\n\r\n".encode() + content + b"\r\n"
     return body + b"--xyz--\r\n", "boundary=xyz"
