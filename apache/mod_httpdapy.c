@@ -38,6 +38,7 @@
 #include "link.h"
 #include "naming.h"
 #include "outbox.h"
+#include "plain.h"
 #include "settings.h"
 #include "startup.h"
 #include "static.h"
@@ -201,6 +202,7 @@ static void register_hooks(apr_pool_t *p)
     hdpy_authentication_register();
     hdpy_htaccess_register();
     hdpy_linger_register();
+    hdpy_plain_register();
     hdpy_static_register();
     hdpy_wsgi_register();
     ap_hook_child_init(child_init_first, NULL, mod_wsgi, APR_HOOK_FIRST);

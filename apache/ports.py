@@ -112,8 +112,10 @@ def _redirect(port: Port, ports: Iterable[Port]) -> list[str]:
     exempt = settings.get("SSL_REDIRECT_EXEMPT", ())
     if exempt:
         unless += f'\n    RewriteCond %{{ENV:httpdapy.host}} "!{_host_pattern(exempt)}" [NC]'
+    lines = ["TLSOrPlain On"] if port.is_secure else []
     host = settings.get("SSL_REDIRECT_HOST") or f"%1{_secure_number(port, ports)}"
     return [
+        *lines,
         unless,
         'RewriteCond %{HTTP:Upgrade-Insecure-Requests} "=1"',
         'RewriteCond "%{ENV:httpdapy.host} %{THE_REQUEST}" '

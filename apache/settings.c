@@ -249,6 +249,14 @@ static const char *note_require(cmd_parms *cmd, void *dir_conf, const char *args
     return DECLINE_CMD;
 }
 
+static const char *set_takes_plain(cmd_parms *cmd, void *dir_conf, int on)
+{
+    hdpy_server_conf *conf = ap_get_module_config(cmd->server->module_config, &httpdapy_module);
+
+    conf->takes_plain = on;
+    return NULL;
+}
+
 static const char *set_report(cmd_parms *cmd, void *dir_conf, const char *token)
 {
     hdpy_server_conf *conf = ap_get_module_config(cmd->server->module_config, &httpdapy_module);
@@ -274,6 +282,8 @@ const command_rec hdpy_directives[] = {
                      "see mod_authz_core"),
     AP_INIT_TAKE1("PythonThreads", set_threads, NULL, RSRC_CONF,
                   "number of requests that run in Python at once in a process"),
+    AP_INIT_FLAG("TLSOrPlain", set_takes_plain, NULL, RSRC_CONF,
+                 "whether a virtual host of TLS takes requests without it as well"),
     AP_INIT_TAKE1("PythonReport", set_report, NULL, RSRC_CONF,
                   "secret with which a request is answered with the settings in force"),
     {NULL}

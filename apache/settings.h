@@ -28,6 +28,7 @@ typedef struct {
     const char *init_module;  /* of PythonInitFunction, in the main server's only; NULL: unset */
     const char *init_statement;
     unsigned threads;         /* of PythonThreads, in the main server's only; 0: unset */
+    int takes_plain;          /* of TLSOrPlain, in the virtual host's only */
 } hdpy_server_conf;
 
 /* For the module record. */

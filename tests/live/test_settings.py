@@ -250,6 +250,19 @@ def test_redirects(redirecting, authority):
     assert ask(urllib.parse.urlsplit(there).port, authority=authority).status == 200
 
 
+def test_redirects_of_the_port_itself(tmp_site, certificate, authority):
+    """A port with a certificate takes requests without TLS, and sends them to itself."""
+    settings = {**certificate, "SSL_REDIRECT": True, "SSL_REDIRECT_EXEMPT": ["exempt.example"]}
+    with serving(tmp_site, settings, certificate) as script:
+        answer = ask(script.port, "/where", Host="localhost", **UPGRADE)
+        assert answer.status == 307
+        assert answer.headers["Location"] == f"https://localhost:{script.port}/where"
+        assert ask(script.port).status == 403
+        assert ask(script.port, Host="exempt.example").text.startswith("http ")
+        assert ask(script.port, authority=authority).text.startswith("https ")
+        assert ask(script.ports["second"]).status == 400
+
+
 def test_redirects_are_for_clients_that_ask_for_them(redirecting):
     answer = ask(redirecting.port)
     assert answer.status == 403
