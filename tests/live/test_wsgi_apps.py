@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.script import Script, running_script
+from support.site import wait_for
 
 SCRIPT = """
 import io
@@ -203,7 +204,7 @@ def script(module_site: Path):
     (module_site / "files/a.txt").write_text("a file")
     (module_site / "big.bin").write_bytes(bytes(range(256)) * 40960)
     (module_site / "packed.gz").write_bytes(gzip.compress(b"unpacked"))
-    with running_script(module_site, SCRIPT) as running:
+    with running_script(module_site, SCRIPT, run="max_request_size=300_000") as running:
         running.log.allow("/.hwebserver]")  # what Python says, tracebacks that tests look for
         yield running
 
@@ -255,7 +256,7 @@ def test_headers_arrive(script: Script):
 
 @pytest.mark.parametrize("path", ["/echo", "/echo?length", "/valid/echo?length"])
 def test_a_body_with_its_length(script: Script, path: str):
-    body = bytes(range(256)) * 5000
+    body = bytes(range(256)) * 1000
     if path.startswith("/valid"):
         body = body[:100]
     assert script.request("POST", path, body).body == body
@@ -265,6 +266,11 @@ def test_a_body_in_chunks(script: Script):
     pieces = [b"x" * n for n in (1, 100, 70000)]
     answer = script.request("POST", "/echo", iter(pieces))
     assert answer.body == b"".join(pieces)
+
+
+@pytest.mark.parametrize("as_body", [bytes, lambda body: iter([body])], ids=["length", "chunks"])
+def test_a_body_that_is_too_large(script: Script, as_body):
+    assert script.request("POST", "/echo", as_body(bytes(300_001))).status == 413
 
 
 def test_lines_of_a_body(script: Script):
@@ -300,7 +306,7 @@ def test_a_generator_runs_to_its_end(script: Script):
     closed(script)
     answer = script.get("/generator")
     assert answer.text == "hello" and answer.headers["Content-Length"] == "5"
-    assert closed(script) == ["generator"]
+    wait_for("the generator's end", lambda: closed(script) == ["generator"])
 
 
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "500 Oops", "302 Found", "299 Odd"])
