@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 from support.guide import DOCS, blocks
+from support.programs import program
 from support.script import Script, running_script
 from support.site import at_once
 
@@ -229,10 +229,8 @@ def test_requests(url: str):
 
 
 def curl(*arguments: str) -> str:
-    program = shutil.which("curl")
-    assert program, "curl is missing; setup/packages.sh test installs it"
     done = subprocess.run(
-        [program, "--silent", "--show-error", "--max-time", "20", *arguments],
+        [program("curl"), "--silent", "--show-error", "--max-time", "20", *arguments],
         capture_output=True,
         check=True,
     )

@@ -1,7 +1,6 @@
 """Pages of the tests' own in headless Chromium."""
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
 
-import pytest
+from .programs import program
 
 _DEADLINE_S = 40.0
 
@@ -27,14 +26,8 @@ class Page:
         self.results: SimpleQueue[str] = SimpleQueue()
 
     def result_in_browser(self, url: str) -> str:
-        """What the page, loaded by *url*, sends as its result.
-
-        Without Chromium the test is left out, but not in CI.
-        """
-        chromium = shutil.which("chromium")
-        if chromium is None:
-            assert "CI" not in os.environ, "chromium is missing; setup/packages.sh test installs it"
-            pytest.skip("chromium is missing")
+        """What the page, loaded by *url*, sends as its result."""
+        chromium = program("chromium")
         with tempfile.TemporaryDirectory(
             prefix="httpdapy-test-", ignore_cleanup_errors=True
         ) as profile:
