@@ -170,6 +170,8 @@ class Service:
         if self._arguments.reloads:
             self._watcher = Watcher(partial(self._put, self._sources_changed))
             self._watcher.add(sources.loaded())
+            if self._arguments.settings is not None:
+                self._watcher.add([str(Path(self._arguments.settings).absolute())])
         for attempt in range(1, _PORT_TRIES + 1):
             self._listeners = {}
             self._choose_ports()
@@ -198,17 +200,15 @@ class Service:
             for port in self._description["ports"].values()
             for _, directory in port["mounts"]
         )
-        own = Path(sys.prefix), Path(sys.base_prefix)
-        loaded = map(Path, sorted(sources.loaded()))
         return [
             *own_parts(parts),
             ("the script", script.file()),
             ("the working directory", Path.cwd()),
             *(("the static directory", each) for each in mounts),
             *(
-                ("the module", each)
-                for each in loaded
-                if each.exists() and not any(each.is_relative_to(prefix) for prefix in own)
+                ("the module", Path(file))
+                for file in sorted(sources.loaded())
+                if Path(file).exists()
             ),
         ]
 

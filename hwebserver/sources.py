@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
+
+#: Python's own modules, and those of packages that are installed.
+_LIBRARIES = tuple(
+    sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
 
 
 def loaded() -> set[str]:
-    """Files of all modules that are loaded, that of ``__main__`` among them."""
+    """Files of the modules that are loaded, that of ``__main__`` among them; without libraries."""
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    return {file for file in files if isinstance(file, str) and file.endswith(".py")}
+    return {
+        file
+        for file in files
+        if isinstance(file, str) and file.endswith(".py") and not file.startswith(_LIBRARIES)
+    }
 
 
 def of_failure(error: BaseException) -> set[str]:

@@ -94,6 +94,15 @@ def test_new_routes_and_mounts_and_settings(directory):
         assert script.get("/new", Host="other.example").status == 400
 
 
+def test_a_settings_file(directory):
+    write(directory, "settings.py", "")
+    with running_script(directory, SCRIPT, run=f"{RUN}, settings='settings.py'") as script:
+        assert script.get("/text", Host="other.example").status == 200
+        write(directory, "settings.py", "ALLOWED_HOSTS = ['127.0.0.1']")
+        wait_for("the setting", lambda: script.get("/text", Host="other.example").status == 400)
+        assert script.text("/text") == "first"
+
+
 def test_settings_that_apache_does_not_take(directory):
     with running_script(directory, SCRIPT, run=RUN) as script:
         setting = "hwebserver.setSettingsForPort({'SSL_CERTIFICATE': 'missing.pem'}, '')\n"
