@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from ..handlers.errors import RequestError
+from ..handlers.exits import excerpt
 from ..interpreters.dispatch import log_failure
 from .coroutines import finished
 from .errors import APIError
@@ -63,7 +64,7 @@ class APIFunction:
             raise TypeError(f"an API function has a name, which {function!r} has not")
         self.name = f"{namespace}.{own_name}" if namespace else own_name
         self._function = function
-        self._signature = inspect.signature(function)
+        self._signature = _signature(function)
         self._return_binary = return_binary
         self._arg_types = dict(arg_types or {})
         parameters = list(self._signature.parameters.values())
@@ -99,7 +100,7 @@ class APIFunction:
         except APIError:
             raise
         except Exception as error:
-            raise RequestError(f"{self.name}(): {name}={value!r}: {error}", 422) from error
+            raise RequestError(f"{self.name}(): {name}={excerpt(value)}: {error}", 422) from error
 
     def _check_arguments(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> None:
         """After a TypeError: was it the call's fault?  Checking before would slow down every call,
@@ -120,7 +121,7 @@ class APIFunction:
             if isinstance(result, str):
                 return Response(result.encode(), 200, _BINARY)
         except Exception as error:
-            raise ResultError(f"{self.name}() returned what JSON cannot hold: {error}") from error
+            raise ResultError(f"{self.name}() returned what cannot be sent: {error}") from error
         raise ResultError(
             f"{self.name}() returned {type(result).__name__}, not bytes or str, for return_binary"
         )
@@ -173,6 +174,14 @@ def register(registry: Registry, function: APIFunction, ports: Iterable[str | in
 def route(functions: dict[str, APIFunction]) -> Route:
     """Where *functions* are called, those that are added later, too."""
     return Route(PATH, False, type("APIHandler", (APIHandler,), {"functions": functions}))
+
+
+def _signature(function: Callable[..., object]) -> inspect.Signature:
+    """What *function* takes; anything, if it is of an extension that does not say."""
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        return inspect.signature(lambda request, *args, **kwargs: None)
 
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -1,6 +1,7 @@
 """What may be registered as an API function."""
 
 import functools
+import inspect
 
 import pytest
 
@@ -105,6 +106,14 @@ def test_a_type_for_any_keyword(server: hwebserver.Server):
         return kwargs
 
     assert named(server) == ["function"]
+
+
+def test_functions_of_extensions(server: hwebserver.Server):
+    """Some do not say what they take."""
+    with pytest.raises(ValueError, match="no signature"):
+        inspect.signature(getattr)
+    server.registerAPIFunction(getattr, arg_types={"name": str})
+    assert named(server) == ["getattr"]
 
 
 def test_ports_are_a_list(server: hwebserver.Server):

@@ -669,7 +669,7 @@ FAILURES = [
     ("cmd_function=later", "LookupError: later"),
     (
         "cmd_function=result&which=set",
-        "result() returned what JSON cannot hold: Object of type set",
+        "result() returned what cannot be sent: Object of type set",
     ),
     ("cmd_function=result&which=nan", "Out of range float values are not JSON compliant"),
     ("cmd_function=result&which=infinity", "Out of range float values are not JSON compliant"),
@@ -702,7 +702,7 @@ def test_failures(failing: tuple[Script, bool], body: str, reason: str):
     ("body", "reason"),
     [
         ("cmd_function=fail", "failing.py"),
-        ("cmd_function=result&which=set", "returned what JSON cannot hold"),
+        ("cmd_function=result&which=set", "returned what cannot be sent"),
         ("cmd_function=refuse", "Object of type set"),
     ],
 )
