@@ -76,8 +76,8 @@ def _trimmed(path: str) -> str:
 def _alias(place: Place, answers: Path) -> str:
     if not place.directories:
         return f'AliasMatch "{place.pattern}" "{quotable(answers)}"'
-    end = "" if place.path else "/"
     directory = quotable(place.directories[0]).rstrip("/")
+    end = "" if place.path and directory else "/"
     return f'Alias "{_quoted(place.path)}{end}" "{directory}{end}"'
 
 

@@ -29,7 +29,7 @@ _server = hwebserver._default
 #: The main port, and all of them.
 _SPECIAL = (0, -1)
 #: What takes ports as its last argument.
-_TAKING_PORTS = {"urlHandler": 2, "apiFunction": 3, "registerWSGIApp": 2}
+_TAKING_PORTS = {"urlHandler": 2, "apiFunction": 3, "registerAPIFunction": 4, "registerWSGIApp": 2}
 
 
 def _named(ports: Iterable[int | str]) -> list[int | str]:

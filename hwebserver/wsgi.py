@@ -35,6 +35,7 @@ def wsgi_handler(application: Application, path: str) -> type[RequestHandler]:
             _Call(self.req, self.base + prefix).run(application)
             return REQ_PROCEED
 
+    Handler.__qualname__ = getattr(application, "__qualname__", type(application).__qualname__)
     return Handler
 
 
