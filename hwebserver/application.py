@@ -11,6 +11,8 @@ from .responses import notFoundResponse
 from .routing import Router
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from ..handlers.request import Request as ApacheRequest
     from .registry import Registry
     from .request import Request
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _routers: dict[str, Router] = {}
 _failure: BaseException | None = None
+_trace: TracebackType | None = None
 
 
 def serve(registry: Registry) -> None:
@@ -29,8 +32,8 @@ def serve(registry: Registry) -> None:
 
 def serve_failure(error: BaseException) -> None:
     """Have RequestHandler raise *error*, with which the script has ended."""
-    global _failure
-    _failure = error
+    global _failure, _trace
+    _failure, _trace = error, error.__traceback__
 
 
 class RequestHandler(base.RequestHandler):
@@ -39,7 +42,7 @@ class RequestHandler(base.RequestHandler):
     @classmethod
     def for_request(cls, req: ApacheRequest) -> base.RequestHandler:
         if _failure is not None:
-            raise _failure
+            raise _failure.with_traceback(_trace)  # or it would grow with each request
         port = req.options["hwebserver_port"]
         router = _routers.get(port)
         if router is None:

@@ -20,20 +20,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..apache import installation
-from ..apache.application import Application, configuration
 from ..apache.errors import ConfigError, ServerError
-from ..apache.mounts import mounts
 from ..apache.permissions import check_readable, own_parts, serving_user
-from ..apache.ports import Port
 from ..apache.process import Process, Root
 from . import script, sources
 from .choice import Listener, choose
+from .configuration import configuration
 from .control import Receiver
 from .description import describe
 from .enums import webServerVerbosity
 from .errors import OperationFailed
 from .registry import MAIN
-from .request import MAX_REQUEST_SIZE
 from .watcher import Watcher
 
 if TYPE_CHECKING:
@@ -48,8 +45,6 @@ _GRACE_S = 5.0
 _POLL_S = 0.2
 #: What Apache says of its own starts and ends.
 _CHATTER = re.compile(r"\[[^]]*\] \[(core|mpm_\w+):notice\] ")
-#: Environment variable with PythonOption values: name=value, with spaces between.
-OPTIONS = "HTTPDAPY_OPTIONS"
 
 
 class _Stop(Exception):  # noqa: N818 - it is no error
@@ -237,7 +232,7 @@ class Service:
             "control": receiver.theirs,
         }
         self._write("job.json", json.dumps(self._job))
-        self._configure = partial(_configuration, parts, root.path, self._arguments, user, group)
+        self._configure = partial(configuration, parts, root.path, self._arguments, user, group)
         self._configuration = self._configure(self._description, self._listeners)
         self._write("httpd.conf", self._configuration)
         self._command: list[str | Path] = [parts.httpd, "-f", root.path / "httpd.conf"]
@@ -272,6 +267,7 @@ class Service:
         assert self._root is not None
         new = self._root.path / f"{name}.new"
         new.write_text(text)
+        new.chmod(0o644)  # for Apache's user, who alone comes into the directory
         new.replace(self._root.path / name)
 
     def _announce(self) -> None:
@@ -389,56 +385,6 @@ class Service:
             for child, _ in poll.poll(_POLL_S * 1000):
                 poll.unregister(child)
                 living.remove(child)
-
-
-def _configuration(
-    parts: installation.Installation,
-    root: Path,
-    arguments: Arguments,
-    user: str,
-    group: str,
-    description: dict[str, Any],
-    listeners: dict[str, Listener],
-) -> str:
-    options = dict(word.split("=", 1) for word in os.environ.get(OPTIONS, "").split())
-    for name in ("max_request_size", "max_in_memory_file_upload_size"):
-        if description[name] is not None:
-            options[f"hwebserver_{name}"] = str(description[name])
-    directory = Path.cwd()
-    ports = tuple(
-        Port(
-            name=name,
-            address=listeners[name].address,
-            number=listeners[name].number,
-            settings=port["settings"],
-            mounts=mounts(
-                port["routes"],
-                [(path, Path(each)) for path, each in port["mounts"]],
-                answers=directory / ".hwebserver",
-                script=script.file(),
-            ),
-        )
-        for name, port in description["ports"].items()
-    )
-    verbosity = arguments.verbosity
-    return configuration(
-        parts,
-        Application(
-            root=root,
-            directory=directory,
-            job=root / "job.json",
-            ports=ports,
-            processes=arguments.processes,
-            threads=arguments.max_num_threads,
-            max_request_size=description["max_request_size"] or MAX_REQUEST_SIZE,
-            user=user if os.geteuid() == 0 else "",
-            group=group,
-            options=options,
-            debug=description["debug"],
-            log_level="info" if verbosity is webServerVerbosity.High else "warn",
-            access_log=description["debug"] or verbosity is not webServerVerbosity.Low,
-        ),
-    )
 
 
 def _takes(callback: Callable[..., object], count: int) -> bool:

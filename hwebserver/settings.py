@@ -55,7 +55,8 @@ def _path(value: Any) -> str:
 def _severity(value: Any) -> str:
     if isinstance(value, webServerSeverity):
         return value.value
-    if isinstance(value, str) and value in webServerSeverity.__members__:  # in a file of JSON or TOML
+    # in a file of JSON or TOML it is the name
+    if isinstance(value, str) and value in webServerSeverity.__members__:
         return webServerSeverity[value].value
     raise ValueError(f"one of {', '.join(webServerSeverity.__members__)}")
 

@@ -62,6 +62,12 @@ def test_a_killed_launcher_leaves_nothing(tmp_site):
         wait_for("the end of all processes", lambda: not script.left())
 
 
+def test_a_script_whose_files_are_its_users_only(tmp_site):
+    source = "import os\nos.umask(0o077)\n" + HELLO
+    with running_script(tmp_site, source) as script:
+        assert script.text("/hello") == "Hello"
+
+
 def test_handlers_of_several_modules(tmp_site):
     for name in ("one", "two"):
         text = (
@@ -303,8 +309,14 @@ for server in servers:
         servers[1].requestShutdown()
         return hwebserver.Response("ending")
 
+def announce(name, port):
+    print("port", name, port, flush=True)
+
 def run(server):
-    server.run(0, port_callback=lambda name, port: print("port", server.name, port, flush=True))
+    if server.name == "a":
+        server.run(0, port_callback=lambda name, port: announce("a", port))
+    else:
+        server.run(0, port_callback=lambda port: announce("b", port))
     print("over", server.name, flush=True)
 
 threading.Thread(target=run, args=servers[1:]).start()

@@ -126,6 +126,8 @@ def test_a_broken_edit(directory, broken, error):
         wait_for("the error", lambda: script.get("/text").status == 500)
         page = script.request("GET", "/text", headers={"Accept": "text/html"})
         assert error in page.text and "helper.py" in page.text
+        again = script.request("GET", "/text", headers={"Accept": "text/html"})
+        assert again.text.count("helper.py") == page.text.count("helper.py")
         write(directory, "helper.py", "TEXT = 'second'")
         answers(script, "/text", "second")
 

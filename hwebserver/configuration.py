@@ -1,0 +1,73 @@
+"""Apache's configuration of what describe() gives."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..apache import application
+from ..apache.mounts import mounts
+from ..apache.ports import Port
+from . import script
+from .enums import webServerVerbosity
+from .request import MAX_REQUEST_SIZE
+
+if TYPE_CHECKING:
+    from ..apache.installation import Installation
+    from .arguments import Arguments
+    from .choice import Listener
+
+#: Environment variable with PythonOption values: name=value, with spaces between.
+OPTIONS = "HTTPDAPY_OPTIONS"
+
+
+def configuration(
+    parts: Installation,
+    root: Path,
+    arguments: Arguments,
+    user: str,
+    group: str,
+    description: dict[str, Any],
+    listeners: dict[str, Listener],
+) -> str:
+    """All of the configuration, in *root*, for the ports at *listeners*.  Raises ConfigError."""
+    options = dict(word.split("=", 1) for word in os.environ.get(OPTIONS, "").split())
+    for name in ("max_request_size", "max_in_memory_file_upload_size"):
+        if description[name] is not None:
+            options[f"hwebserver_{name}"] = str(description[name])
+    directory = Path.cwd()
+    ports = tuple(
+        Port(
+            name=name,
+            address=listeners[name].address,
+            number=listeners[name].number,
+            settings=port["settings"],
+            mounts=mounts(
+                port["routes"],
+                [(path, Path(each)) for path, each in port["mounts"]],
+                answers=directory / ".hwebserver",
+                script=script.file(),
+            ),
+        )
+        for name, port in description["ports"].items()
+    )
+    verbosity = arguments.verbosity
+    return application.configuration(
+        parts,
+        application.Application(
+            root=root,
+            directory=directory,
+            job=root / "job.json",
+            ports=ports,
+            processes=arguments.processes,
+            threads=arguments.max_num_threads,
+            max_request_size=description["max_request_size"] or MAX_REQUEST_SIZE,
+            user=user if os.geteuid() == 0 else "",
+            group=group,
+            options=options,
+            debug=description["debug"],
+            log_level="info" if verbosity is webServerVerbosity.High else "warn",
+            access_log=description["debug"] or verbosity is not webServerVerbosity.Low,
+        ),
+    )
