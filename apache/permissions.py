@@ -5,7 +5,7 @@ import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .errors import ConfigError
@@ -64,8 +64,10 @@ def first_unreadable(paths: Iterable[Path], user: str) -> Path | None:
     return Path(found) if found else None
 
 
-def check_readable(parts: Iterable[tuple[str, Path]], user: str, group: str) -> None:
+def check_readable(parts: Sequence[tuple[str, Path]], user: str, group: str) -> None:
     """Raise ConfigError for the first of *parts*, each with what it is, that *user* cannot read."""
+    if first_unreadable((path for _, path in parts), user) is None:  # one look, as a rule
+        return
     for what, path in parts:
         blocked = first_unreadable([path], user)
         if blocked is not None:

@@ -108,7 +108,9 @@ class Service:
         except ConfigError as error:
             raise OperationFailed(str(error)) from error
         finally:
-            self._stop(grace_s)
+            if self._watcher is not None:
+                self._watcher.stop()
+            self._end_apache(grace_s)
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -138,7 +140,7 @@ class Service:
     def _stop_when(self, grace_s: float | None) -> None:
         raise _Stop(grace_s)
 
-    def _heard(self, process: int, what: str, value: Any) -> None:
+    def _heard(self, what: str, value: Any) -> None:
         """One of Apache's processes has told something."""
         if what == "shutdown":
             self._end_server(value)
@@ -146,7 +148,7 @@ class Service:
             if self._watcher is not None:
                 self._watcher.add(value)
         else:
-            self._has_loaded(process, value, failed=what == "failed")
+            self._has_loaded(value, failed=what == "failed")
 
     def _ended(self, process: Process, status: int) -> None:
         if process is not self._process:
@@ -179,7 +181,7 @@ class Service:
                 log = self._process.last_log() if self._process is not None else []
                 if attempt == _PORT_TRIES or "could not bind" not in "\n".join(log):
                     raise
-                self._stop(0.0)  # another process was quicker
+                self._end_apache(0.0)  # another process was quicker
 
     def _check(self) -> None:
         ports = self._description["ports"]
@@ -245,21 +247,24 @@ class Service:
             output=_output,
         )
         receiver.passed()
-        listening = threading.Thread(target=self._listen, args=[receiver], daemon=True)
-        listening.start()
-        threading.Thread(target=self._wait_for_end, args=[process, listening], daemon=True).start()
+        self._listening = threading.Thread(target=self._listen, args=[receiver], daemon=True)
+        self._listening.start()
+        threading.Thread(target=self._wait_for_end, args=[process], daemon=True).start()
 
     def _error_line(self, line: str) -> None:
         if self._arguments.verbosity is webServerVerbosity.High or not _CHATTER.match(line):
             _say(line)
 
     def _listen(self, receiver: Receiver) -> None:
-        for message in receiver.messages():
-            self._put(self._heard, *message)
+        for process, what, value in receiver.messages():
+            if what in ("loaded", "failed"):
+                with suppress(ProcessLookupError):  # it has ended meanwhile
+                    self._children.append(os.pidfd_open(process))
+            self._put(self._heard, what, value)
 
-    def _wait_for_end(self, process: Process, listening: threading.Thread) -> None:
+    def _wait_for_end(self, process: Process) -> None:
         status = process.wait()
-        listening.join(_POLL_S)  # what was told before comes first
+        self._listening.join(_POLL_S)  # what was told before comes first
         self._put(self._ended, process, status)
 
     def _write(self, name: str, text: str) -> None:
@@ -283,11 +288,9 @@ class Service:
 
     # -- while it runs ---------------------------------------------------------------------------
 
-    def _has_loaded(self, process: int, value: Any, *, failed: bool) -> None:
+    def _has_loaded(self, value: Any, *, failed: bool) -> None:
         """A process of Apache has loaded the script: *value* is what describe() gives there, or the
         error."""
-        with suppress(ProcessLookupError):  # it has ended meanwhile
-            self._children.append(os.pidfd_open(process))
         if not self._is_loaded:
             if failed:
                 raise OperationFailed(
@@ -350,13 +353,11 @@ class Service:
 
     # -- stop ------------------------------------------------------------------------------------
 
-    def _stop(self, grace_s: float | None) -> None:
+    def _end_apache(self, grace_s: float | None) -> None:
         """End Apache; requests in progress may go on for *grace_s* seconds, None: any time."""
         process, root = self._process, self._root
         self._process = self._root = None
         try:
-            if self._watcher is not None:
-                self._watcher.stop()
             if process is not None and process.poll() is None and grace_s != 0:
                 process.signal(signal.SIGWINCH)
                 self._wait_for_children(grace_s)
@@ -365,6 +366,7 @@ class Service:
         finally:
             if process is not None:
                 process.stop()
+                self._listening.join(_POLL_S)
             if root is not None:
                 root.remove()
             for child in self._children:

@@ -212,6 +212,26 @@ def test_a_free_port_on_failure(tmp_site, busy):
         assert script.text("/hello") == "Hello"
 
 
+def test_somebody_else_is_quicker(tmp_site, busy):
+    """The port was free when it was looked at, and is not when Apache wants it."""
+    source = f"""{HELLO}
+import sys
+if "mod_wsgi" not in sys.modules:
+    from httpdapy.hwebserver import service
+    from httpdapy.hwebserver.choice import Listener, choose
+
+    def choose_a_busy_one(*arguments):
+        service.choose = choose
+        return Listener("127.0.0.1", {busy})
+
+    service.choose = choose_a_busy_one
+"""
+    with running_script(tmp_site, source) as script:
+        script.log.expect("could not bind")
+        assert script.port != busy
+        assert script.text("/hello") == "Hello"
+
+
 def test_the_port_of_the_settings(tmp_site, busy):
     """-1; PORT, then up to MAX_PORT."""
     settings = f'{{"PORT": {busy}, "MAX_PORT": {busy + 20}, "ADDRESS": "127.0.0.1"}}'
