@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.script import running_script
 
+ONE_WAY = True
+
 SCRIPT = """
 import httpdapy.hwebserver.hou_compat
 import hou

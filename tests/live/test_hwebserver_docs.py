@@ -1,7 +1,7 @@
 """The examples of the guide's pages on hwebserver: they are run, and asked what curl asks there."""
 
 import re
-import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +10,11 @@ import pytest
 from support.curl import check_console
 from support.guide import DOCS, PAGES, ROOT, Block, blocks, page_name, starts_scripts
 from support.script import Script, running_script
-from support.site import request, wait_for
+from support.site import request
 
 from httpdapy import hwebserver
+
+ONE_WAY = True
 
 #: The last line of scripts that can be served together with others.
 SIMPLE = "\nhwebserver.run(8008)\n"
@@ -89,63 +91,66 @@ def test_examples_that_share_a_server(script: Script, example: Example):
     check(example, script, {8008: script.port})
 
 
-def free_numbers(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    numbers = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return numbers
+#: Begins a script: its ports have numbers that are free, and each says which one it has instead of
+#: the guide's.
+FREE_PORTS = """
+import hwebserver
 
+def take_free_ports(server, run, set_settings):
+    numbers = {}
 
-def is_open(number: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", number)) == 0
+    def set_free(self, settings, port_name=""):
+        if settings.get("PORT"):
+            numbers[port_name] = settings["PORT"]
+            settings = {**settings, "PORT": 0}
+        set_settings(self, settings, port_name)
 
+    def run_free(self, port=8008, *args, port_callback=None, **kwargs):
+        def announce(name, number):
+            print("port", numbers.get(name, port), number, flush=True)
 
-@dataclass
-class Running:
-    script: Script
-    numbers: dict[int, int]
+        run(self, 0, *args, port_callback=announce, **kwargs)
 
-    def wait_until_open(self) -> None:
-        for number in self.numbers.values():
-            wait_for("the port", lambda number=number: is_open(number) or self.has_ended())
+    server.run, server.setSettingsForPort = run_free, set_free
+    hwebserver.run = hwebserver._default.run
+    hwebserver.setSettingsForPort = hwebserver._default.setSettingsForPort
 
-    def has_ended(self) -> bool:
-        return self.script.process.poll() is not None
+take_free_ports(hwebserver.Server, hwebserver.Server.run, hwebserver.Server.setSettingsForPort)
+"""
 
 
 @pytest.fixture(scope="module")
-def alone(module_site: Path):
-    """All of them at once, and told to end at once: Apache takes a second for that."""
+def start(module_site: Path):
+    """Starts an example; they are all told to end at once, as Apache takes a second for that."""
     with ExitStack() as stack:
-        started = {}
-        for n, example in enumerate(ALONE):
-            directory = module_site / f"alone{n}"
+        started: list[Script] = []
+
+        def start(example: Example) -> Script:
+            directory = module_site / f"alone{len(started)}"
             directory.mkdir()
             write_files(directory, example)
-            said = sorted(set(map(int, NUMBER.findall(example.script))))
-            numbers = dict(zip(said, free_numbers(len(said)), strict=True))
-            source = NUMBER.sub(lambda match, to=numbers: str(to[int(match[0])]), example.script)
-            announced = f"print('port main {numbers[8008]}', flush=True)\n"
-            running = running_script(directory, announced + source, run=None)
-            started[n] = Running(stack.enter_context(running), numbers)
-            started[n].script.log.allow("port main")  # Apache's process says it, too
-        yield started
-        for running in started.values():
-            running.script.process.terminate()
-        for running in started.values():
-            assert running.script.wait() == 0, running.script.log.lines
+            source = FREE_PORTS + example.script
+            running = running_script(directory, source, run=None, first="8008")
+            started.append(stack.enter_context(running))
+            return started[-1]
+
+        yield start
+        for script in started:
+            script.process.terminate()
+        for script in started:
+            assert script.wait() == 0, script.log.lines
 
 
-@pytest.mark.parametrize("n", range(len(ALONE)), ids=lambda n: ALONE[n].page)
-def test_examples_with_servers_of_their_own(alone: dict[int, Running], n: int):
-    example, running = ALONE[n], alone[n]
-    running.wait_until_open()
-    check(example, running.script, running.numbers)
+@pytest.mark.parametrize("example", ALONE, ids=lambda example: example.page)
+def test_examples_with_servers_of_their_own(start: Callable[[Example], Script], example: Example):
+    script = start(example)
+    for number in set(NUMBER.findall(example.script)):
+        script.wait_for_port(number)
+    numbers = {int(name): number for name, number in script.ports.items()}
+    check(example, script, numbers)
     if "hwebserver.requestShutdown()" in example.script:
-        assert running.script.wait() == 0
-        assert "The server has ended." in running.script.output
+        assert script.wait() == 0
+        assert "The server has ended." in script.output
 
 
 def test_the_script_in_the_readme(tmp_site: Path):

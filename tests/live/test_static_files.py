@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from support.httpd import Httpd, configtest
 
+ONE_WAY = True
+
 SECTIONS = """
 Alias "/files" "{site}/current"
 <Directory "{site}/current">
