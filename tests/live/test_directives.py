@@ -1,7 +1,5 @@
 """PythonOption, PythonInterpreter and PythonReplicas: where they may stand and how they merge."""
 
-import subprocess
-from pathlib import Path
 
 import pytest
 from support.httpd import Httpd, configtest
@@ -162,16 +160,6 @@ def test_without_the_entry_script_nothing_is_sent(tmp_site):
         httpd.log.expect("HDPY0008")
         answer = httpd.get("page.py")
     assert answer.status == 500 and "SECRET" not in answer.text
-
-
-def test_the_module_has_no_warnings(tmp_path: Path):
-    from httpdapy.apache import installation
-
-    target = tmp_path / "mod_httpdapy.so"
-    home = installation.find().home
-    script = Path(__file__).parents[2] / "setup/link.sh"
-    done = subprocess.run([script, home, target], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "") and target.exists()
 
 
 def test_handler_that_does_not_exist_is_named_in_the_log(site: Site):

@@ -66,6 +66,17 @@ def fail(request):
 _MARK = "HTTPDAPY_TEST"
 
 
+class _Ports(dict[str, int]):
+    """Numbers of ports by their names; a look-up waits until the server says that it listens."""
+
+    def __init__(self, wait: Callable[[str], None]) -> None:
+        self._wait = wait
+
+    def __missing__(self, name: str) -> int:
+        self._wait(name)
+        return self[name]
+
+
 class Script:
     """A running script, and all that it has said.
 
@@ -81,7 +92,7 @@ class Script:
         stdin: int = subprocess.DEVNULL,
     ) -> None:
         self.directory = directory
-        self.ports: dict[str, int] = {}
+        self.ports = _Ports(self.wait_for_port)
         self.log = ErrorLog()
         self.output: list[str] = []
         self._mark = secrets.token_hex(8)
