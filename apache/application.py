@@ -42,6 +42,7 @@ class Application:
     job: the file that tells Apache's processes which script.
     threads: how many requests Python answers at once in a process.
     user, group: as whom it serves; "" as the user who runs it.
+    restarts: whether it is restarted while it runs.
     options: PythonOption values.
     log_level: Apache's; access_log: whether each request is logged, too.
     """
@@ -52,6 +53,7 @@ class Application:
     ports: tuple[Port, ...]
     processes: int
     threads: int
+    restarts: bool
     max_request_size: int
     user: str
     group: str
@@ -79,7 +81,7 @@ def configuration(parts: Installation, application: Application) -> str:
         types=quotable(parts.mime_types),
         slots=str(application.processes + _SPARE_SLOTS),
         processes=str(application.processes),
-        buckets_ratio=str(_buckets_ratio(application.processes)),
+        buckets=_buckets(application),
         threads=str(threads),
         python_threads=str(application.threads),
         workers=str(application.processes * threads),
@@ -100,12 +102,17 @@ def configuration(parts: Installation, application: Application) -> str:
     )
 
 
-def _buckets_ratio(processes: int) -> int:
-    """The processors for each group of processes with a listening socket of its own, over which the
-    kernel spreads connections; else one process takes all that it has threads for.
+def _buckets(application: Application) -> str:
+    """The line that gives processes listening sockets of their own, over which the kernel spreads
+    connections; else one process takes all that it has threads for.
 
-    So that there are no more groups than *processes*, since Apache would start more then."""
-    return math.ceil((os.cpu_count() or 1) / processes)
+    The number is that of processors for each socket, so that there are no more sockets than
+    processes, since Apache would start more then.  A restart closes these sockets with the
+    connections that wait there, so that a server that restarts has none.
+    """
+    if application.restarts:
+        return ""
+    return f"ListenCoresBucketsRatio {math.ceil((os.cpu_count() or 1) / application.processes)}"
 
 
 def _python_flags() -> str:

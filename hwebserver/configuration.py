@@ -62,6 +62,7 @@ def configuration(
             ports=ports,
             processes=arguments.processes,
             threads=arguments.max_num_threads,
+            restarts=arguments.reloads,
             max_request_size=description["max_request_size"] or MAX_REQUEST_SIZE,
             user=user if os.geteuid() == 0 else "",
             group=group,

@@ -152,9 +152,10 @@ def test_a_missing_module_that_comes(directory):
         answers(script, "/text", "first")
 
 
-def test_no_request_is_lost(directory):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_no_request_is_lost(directory, processes):
     """While sources change all the time, each of many requests is answered."""
-    with running_script(directory, SCRIPT, run=RUN) as script:
+    with running_script(directory, SCRIPT, run=f"{RUN}, processes={processes}") as script:
         bad: list = []
         is_over = threading.Event()
 
@@ -172,7 +173,8 @@ def test_no_request_is_lost(directory):
             thread.start()
         for number in range(3):
             write(directory, "helper.py", f"TEXT = '{number}'")
-            answers(script, "/text", str(number))
+            for _ in range(processes):
+                answers(script, "/text", str(number))
         is_over.set()
         for thread in threads:
             thread.join()
