@@ -1,6 +1,5 @@
 """PythonOption, PythonInterpreter and PythonReplicas: where they may stand and how they merge."""
 
-
 import pytest
 from support.httpd import Httpd, configtest
 from support.site import Site
