@@ -26,7 +26,7 @@ test: build $(VENV)/.test-ready
 	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
 
 docs: $(VENV)/.docs-ready
-	@$(VENV)/bin/python -m properdocs build --strict && echo build/docs/index.html
+	@$(VENV)/bin/python -m mkdocs build --strict && echo build/docs/index.html
 
 asan: build $(VENV)/.test-ready
 	setup/asan.sh $(VENV) $(ARGS)
@@ -38,7 +38,7 @@ check: build $(VENV)/.test-ready $(VENV)/.docs-ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	cd .typing && ../$(VENV)/bin/mypy --config-file ../pyproject.toml -p httpdapy
 	$(VENV)/bin/python -m pytest -q tests/test_layers.py tests/test_docs.py
-	$(VENV)/bin/python -m properdocs build --strict
+	$(VENV)/bin/python -m mkdocs build --strict
 
 bench: build
 	@$(VENV)/bin/python -m bench $(if $(QUICK),--quick) $(ARGS)
