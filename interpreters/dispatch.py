@@ -63,8 +63,8 @@ class Dispatcher:
         source = search.source(filename, settings)
         search.prepare(settings)
         modules = self._modules
+        version = modules.version
         if settings.autoreload:
-            version = modules.version
             seen = stamp if source.path == filename else ""
             module = modules.current(source, seen, looked)
             if module is not None:
@@ -75,6 +75,7 @@ class Dispatcher:
                     self._settled = (place, version, module)
         else:
             module = modules.loaded(source)
+            self._settled = (place, version, module)
         if module is not None:
             return module
         search.prepare_to_load(source, settings)
