@@ -5,7 +5,7 @@ import sys
 from mod_wsgi import application_group
 
 from httpdapy import httpdapi
-from httpdapy.interpreters.wsgi import Application
+from httpdapy.interpreters.application import Application
 
 sys.modules["httpdapi"] = httpdapi  # what `import httpdapi` gives, without a search
 

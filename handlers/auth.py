@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from .base import RequestHandler
 from .constants import REQ_PROCEED
-from .nsapi import AuthParameterBlock, Lazy
+from .lazy import Lazy, nsapi
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .nsapi import AuthParameterBlock
 
 
 class AuthHandler(RequestHandler):
@@ -17,7 +21,7 @@ class AuthHandler(RequestHandler):
     Headers set in ``self.rq.srvhdrs`` go with the answer, whatever it will be.
     """
 
-    _pb = AuthParameterBlock
+    _pb = nsapi("AuthParameterBlock")
     pb: AuthParameterBlock = Lazy(_pb)  # type: ignore[assignment]
 
     def Handle(self) -> object:

@@ -7,14 +7,18 @@ import sys
 from . import stdout
 from .constants import PROTOCOL_OK, PROTOCOL_REDIRECT, REQ_PROCEED
 from .content import pieces, text_type
-from .nsapi import Lazy, NSAPIRequest, ParameterBlock, Session
+from .lazy import Lazy, nsapi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from .nsapi import NSAPIRequest, ParameterBlock, Session
     from .request import Request
+
+
+_SESSION, _REQUEST = nsapi("Session"), nsapi("NSAPIRequest")
 
 
 class RequestHandler:
@@ -31,10 +35,10 @@ class RequestHandler:
     req: Request
 
     # Made when first asked for, unless the constructor was given them.
-    _pb = ParameterBlock
-    pb: ParameterBlock = Lazy(ParameterBlock)  # type: ignore[assignment]
-    sn: Session = Lazy(Session)  # type: ignore[assignment]
-    rq: NSAPIRequest = Lazy(NSAPIRequest)  # type: ignore[assignment]
+    _pb = nsapi("ParameterBlock")
+    pb: ParameterBlock = Lazy(_pb)  # type: ignore[assignment]
+    sn: Session = Lazy(_SESSION)  # type: ignore[assignment]
+    rq: NSAPIRequest = Lazy(_REQUEST)  # type: ignore[assignment]
 
     #: Where ``print`` went before hook_stdout(), once that was called.
     save_stdout: Any
@@ -51,7 +55,7 @@ class RequestHandler:
         if cls.__init__ is RequestHandler.__init__:
             handler = cls.__new__(cls)
         else:
-            handler = cls(cls._pb(req), Session(req), NSAPIRequest(req))
+            handler = cls(cls._pb(req), _SESSION(req), _REQUEST(req))
         handler.req = req
         return handler
 

@@ -1,6 +1,7 @@
 """How a handler gets the module, or the script, that its request's URL names.
 
-The interpreter that runs handlers says how (interpreters/wsgi.py); imports point the other way.
+The interpreter that runs handlers says how (interpreters/application.py); imports point the
+other way.
 """
 
 from __future__ import annotations

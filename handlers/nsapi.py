@@ -11,34 +11,17 @@ from .constants import REQ_PROCEED
 from .content import text_type
 from .credentials import basic
 from .errors import NoCredentialsError
+from .lazy import Lazy
 from .pblock import Block, table_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
+    from collections.abc import Iterator
 
     from .headers import Headers
     from .request import Request
 
     Fields = Iterator[tuple[str, str]]
-
-
-class Lazy:
-    """An attribute that is made of its object's ``req`` when it is first asked for."""
-
-    def __init__(self, kind: Callable[[Request], object]) -> None:
-        self._kind = kind
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, owner: Any, kind: type) -> Any:
-        if owner is None:
-            return self
-        value = self._kind(owner.req)
-        owner.__dict__[self._name] = value  # and from now on it is found there
-        return value
 
 
 class _RequestBlock(Block):

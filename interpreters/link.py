@@ -15,3 +15,8 @@ HEADER_DOCUMENT = "Httpdapy-Document"
 HEADER_REDIRECT = "Httpdapy-Redirect"
 HEADER_REPORT = "Httpdapy-Report"
 REPORT_TYPE = "text/x-httpdapy-report"
+
+
+def environ_path(text: str) -> str:
+    """A path of WSGI's environ, bytes as Latin-1, as the file system has it."""
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "surrogateescape")

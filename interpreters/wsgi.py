@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import allocate_lock, get_ident
+from _thread import get_ident
 from errno import EINVAL, EISDIR, ENOSPC
 from stat import S_ISREG
 
-from ..handlers import loading, stdout
+from ..handlers import stdout
 from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
-from . import direct, forks
-from .authentication import Authenticator
+from . import forks
 from .derived import OVER, Derived, read_error
-from .dispatch import Dispatcher, log_failure
 from .link import (
-    ENV_LINK,
     ENV_PORT,
     ENV_SETTINGS,
     ENV_STAMP,
@@ -28,10 +25,8 @@ from .link import (
     HEADER_DOCUMENT,
     HEADER_REDIRECT,
     HEADER_WATCH,
+    environ_path,
 )
-from .modules import Modules
-from .published import PublishedModules
-from .search import Search
 from .settings import parse
 
 TYPE_CHECKING = False
@@ -45,11 +40,6 @@ if TYPE_CHECKING:
 _PIECE = 256 * 1024
 _LOG_LINE_MAX = 2000  # characters; Apache cuts a line of the log at 8192 bytes
 _PRIVATE = ("wsgi.", "mod_wsgi.", "httpdapy.", "apache.")
-
-
-def _path(text: str) -> str:
-    """A path of the environ, bytes as Latin-1, as the file system has it."""
-    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 class WSGIRequest(Derived):
@@ -78,7 +68,7 @@ class WSGIRequest(Derived):
         self._unended: dict[int, bytes] = {}
         self.headers_out = Headers()
         self.filename: str = environ["SCRIPT_FILENAME"]
-        self.settings: Settings = parse(_path(environ[ENV_SETTINGS]))
+        self.settings: Settings = parse(environ_path(environ[ENV_SETTINGS]))
 
     def end(self) -> None:
         """From now on every use raises."""
@@ -101,7 +91,7 @@ class WSGIRequest(Derived):
 
     @property
     def uri(self) -> str:
-        return _path(self.environ["SCRIPT_NAME"] + self.environ["PATH_INFO"])
+        return environ_path(self.environ["SCRIPT_NAME"] + self.environ["PATH_INFO"])
 
     @property
     def unparsed_uri(self) -> str:
@@ -125,16 +115,16 @@ class WSGIRequest(Derived):
 
     @property
     def path_info(self) -> str:
-        return _path(self.environ["PATH_INFO"])
+        return environ_path(self.environ["PATH_INFO"])
 
     @property
     def interpreter(self) -> str:
-        return _path(self.environ["mod_wsgi.application_group"])
+        return environ_path(self.environ["mod_wsgi.application_group"])
 
     @property
     def user(self) -> str | None:
         name = self.environ.get("REMOTE_USER")
-        return None if name is None else _path(name)
+        return None if name is None else environ_path(name)
 
     @property
     def remote_addr(self) -> str:
@@ -401,59 +391,3 @@ def _cut_short() -> Iterator[bytes]:
 
     raise RequestTimeout
     yield b""
-
-
-def _refuse_fork() -> NoReturn:
-    """os.fork in a sub-interpreter.  With its own GIL Python refuses; without, the child would die
-    of a fatal error while the parent waits for it."""
-    raise RuntimeError("fork not supported for sub-interpreters")
-
-
-class Application:
-    """The WSGI application of one interpreter: what the entry script gives to mod_wsgi.
-
-    interpreter: its name, "" for the main one.
-    """
-
-    def __init__(self, interpreter: str) -> None:
-        if interpreter:
-            os.fork = os.forkpty = _refuse_fork
-        modules = Modules()
-        modules.install()
-        search = Search(sys.path)
-        sys.stdout = stdout.Stdout(sys.stdout)
-        self._dispatcher = Dispatcher(modules, search)
-        self._authenticator = Authenticator(modules, search)
-        published = PublishedModules(modules, search)
-        loading.load_module = published.load  # type: ignore[assignment]
-        loading.load_script = published.load_script  # type: ignore[assignment]
-        loading.registered = modules.registered
-        loading.log_failure = log_failure  # type: ignore[assignment]
-        self._lock = allocate_lock()
-        self._is_direct: bool | None = None
-
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
-        link = environ.get(ENV_LINK)
-        if link and self._goes_direct(_path(link)):
-            start_response("200 OK", [])
-            return ()
-        request = WSGIRequest(environ, start_response)
-        self._dispatcher.answer(request)
-        response = request.response()
-        request.end()
-        return response
-
-    def _goes_direct(self, link: str) -> bool:
-        """Whether the link takes this request and all others itself; asked once."""
-        with self._lock:
-            if self._is_direct is None:
-                try:
-                    direct.register(link, self._dispatcher.answer, self._authenticator.decide)
-                except (ImportError, RuntimeError) as error:
-                    sys.stderr.write(f"{link}: {error}; requests go through mod_wsgi\n")
-                    self._is_direct = False
-                else:
-                    self._is_direct = True
-            return self._is_direct

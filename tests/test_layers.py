@@ -49,12 +49,12 @@ def test_the_test_sees_imports():
 
 
 def test_code_in_interpreters_starts_without_slow_imports():
-    """Every new interpreter pays for what wsgi.py imports at once."""
+    """Every new interpreter pays for what application.py imports at once."""
     import subprocess
     import sys
 
     code = (
-        "import sys; from httpdapy import httpdapi; from httpdapy.interpreters import wsgi\n"
+        "import sys; from httpdapy import httpdapi; from httpdapy.interpreters import application\n"
         "slow = {'typing', 'collections', 'enum', 're', 'pathlib', 'inspect', 'ast', 'dataclasses',"
         " 'traceback', 'urllib.parse', 'multipart', 'logging', 'http'}\n"
         "print(sorted(slow & set(sys.modules)))"
