@@ -83,11 +83,16 @@ int hdpy_may_have_module(request_rec *r, const hdpy_dir_conf *conf, const char *
     return *name && exists(r, apr_pstrcat(r->pool, directory, "/", name, NULL), APR_DIR);
 }
 
+static _Thread_local enum { UNKNOWN, OWN, SHARED } working_directory;
+
+int hdpy_directory_is_entered(void)
+{
+    return working_directory == OWN;
+}
+
 /* Whether this thread has a working directory of its own; it gets one the first time. */
 static int has_own_directory(request_rec *r)
 {
-    static _Thread_local enum { UNKNOWN, OWN, SHARED } working_directory;
-
     if (working_directory == UNKNOWN) {
         working_directory = OWN;
         if (is_threaded && unshare(CLONE_FS) != 0) {

@@ -19,6 +19,10 @@ const char *hdpy_enter_directory(request_rec *r);
 /* Enter a directory that the configuration names; "" stays where it is.  As hdpy_enter_directory(). */
 const char *hdpy_enter_named_directory(request_rec *r, const char *path);
 
+/* Whether the directory that was entered last is this thread's working directory: where the system
+ * refuses threads one of their own, nothing is entered. */
+int hdpy_directory_is_entered(void);
+
 /* The file's name without directory and last extension: what interpreters/urls.py makes of it. */
 const char *hdpy_module_name(request_rec *r);
 

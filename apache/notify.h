@@ -27,7 +27,9 @@ int hdpy_notify_knows(const char *name);
 void hdpy_notify_catch_up(void);
 
 /* Whether the directory is where it was, and watched: then *changed is a number that no state of its
- * Python files before the last change had. */
-int hdpy_notify_look(const hdpy_directory *directory, uint64_t *changed);
+ * Python files before the last change had.
+ *
+ * entered: the path by which this request has made it, or another, the thread's working directory. */
+int hdpy_notify_look(const hdpy_directory *directory, const char *entered, uint64_t *changed);
 
 #endif

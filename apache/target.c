@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "directory.h"
 #include "naming.h"
 #include "watch.h"
 
@@ -89,6 +90,7 @@ int hdpy_target_fill(hdpy_target *target, request_rec *r, const hdpy_dir_conf *c
     target->settings = hdpy_settings_text(r, conf, directory);
     target->watch_key = apr_pstrcat(r->pool, target->interpreter, "\n", directory, "\n", name,
                                     NULL);
-    target->looked = hdpy_watch_look(r->pool, target->watch_key);
+    target->looked = hdpy_watch_look(r->pool, target->watch_key,
+                                     hdpy_directory_is_entered() ? directory : "");
     return OK;
 }

@@ -223,11 +223,11 @@ static uint64_t fold_file(uint64_t hash, const char *path)
     return fold(hash, (uint64_t)status.st_ino);
 }
 
-static uint64_t fold_folder(uint64_t hash, watched *list, size_t number)
+static uint64_t fold_folder(uint64_t hash, watched *list, size_t number, const char *entered)
 {
     watched_folder *folder = &list->folders[number];
     uint64_t changed = 0;
-    int is_told = folder->directory && hdpy_notify_look(folder->directory, &changed);
+    int is_told = folder->directory && hdpy_notify_look(folder->directory, entered, &changed);
 
     if (is_told && folder->changed != changed) {
         find_odd(list, number);
@@ -261,7 +261,23 @@ void hdpy_watch_set(const char *key, const char *text)
     apr_thread_rwlock_unlock(lock);
 }
 
-const char *hdpy_watch_look(apr_pool_t *p, const char *key)
+/* "number hash", without the quarter of a microsecond that apr_psprintf() takes. */
+static const char *word(apr_pool_t *p, unsigned long number, uint64_t hash)
+{
+    size_t size = 3 * sizeof(number) + 2 * sizeof(hash) + 2; /* more than that are no digits */
+    char *c = (char *)apr_palloc(p, size) + size - 1;
+
+    *c = '\0';
+    for (; hash; hash >>= 4)
+        *--c = "0123456789abcdef"[hash & 15];
+    *--c = ' ';
+    do
+        *--c = (char)('0' + number % 10);
+    while (number /= 10);
+    return c;
+}
+
+const char *hdpy_watch_look(apr_pool_t *p, const char *key, const char *entered)
 {
     uint64_t hash = 1;
     unsigned long number = 0;
@@ -275,8 +291,8 @@ const char *hdpy_watch_look(apr_pool_t *p, const char *key)
         number = list->number;
         hdpy_notify_catch_up();
         for (size_t i = 0; i < list->folder_count; i++)
-            hash = fold_folder(hash, list, i);
+            hash = fold_folder(hash, list, i, entered);
     }
     apr_thread_rwlock_unlock(lock);
-    return list ? apr_psprintf(p, "%lu %" APR_UINT64_T_HEX_FMT, number, hash) : "";
+    return list ? word(p, number, hash) : "";
 }
