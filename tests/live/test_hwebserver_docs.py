@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,8 @@ def take_free_ports(server, run, set_settings):
 
     def run_free(self, port=8008, *args, port_callback=None, **kwargs):
         def announce(name, number):
-            print("port", numbers.get(name, port), number, flush=True)
+            # in one piece: threads that print at once mix theirs
+            print(f"port {numbers.get(name, port)} {number}\\n", end="", flush=True)
 
         run(self, 0, *args, port_callback=announce, **kwargs)
 
@@ -124,9 +126,10 @@ def start(module_site: Path):
     """Starts an example; they are all told to end at once, as Apache takes a second for that."""
     with ExitStack() as stack:
         started: list[Script] = []
+        numbers = count()
 
         def start(example: Example) -> Script:
-            directory = module_site / f"alone{len(started)}"
+            directory = module_site / f"alone{next(numbers)}"
             directory.mkdir()
             write_files(directory, example)
             source = FREE_PORTS + example.script

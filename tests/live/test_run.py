@@ -111,7 +111,7 @@ def end(request):
     return hwebserver.Response("ending")
 
 def announce(name, port):
-    print("port", name, port, flush=True)
+    print(f"port {name} {port}\\n", end="", flush=True)
 
 taken = []
 def remember(port):
@@ -330,14 +330,14 @@ for server in servers:
         return hwebserver.Response("ending")
 
 def announce(name, port):
-    print("port", name, port, flush=True)
+    print(f"port {name} {port}\\n", end="", flush=True)
 
 def run(server):
     if server.name == "a":
         server.run(0, port_callback=lambda name, port: announce("a", port))
     else:
         server.run(0, port_callback=lambda port: announce("b", port))
-    print("over", server.name, flush=True)
+    print(f"over {server.name}\\n", end="", flush=True)
 
 threading.Thread(target=run, args=servers[1:]).start()
 run(servers[0])

@@ -19,7 +19,7 @@ from .site import OPTIONS, Answer, ErrorLog, request, wait_for
 _RUN = """
 import hwebserver
 def _announce(name, port):
-    print("port", name, port, flush=True)
+    print("port %s %s\\n" % (name, port), end="", flush=True)
 hwebserver.run(0, port_callback=_announce, {arguments})
 """
 #: Handlers that tell of themselves, and one that waits for a file.
@@ -137,7 +137,10 @@ class Script:
 
     def wait_for_port(self, name: str = "main") -> None:
         """Return once the server has said that it listens there."""
-        wait_for("the port", lambda: name in self.ports or self.process.poll() is not None)
+        try:
+            wait_for("the port", lambda: name in self.ports or self.process.poll() is not None)
+        except AssertionError as error:
+            raise AssertionError("\n".join([str(error), *self.output, *self.log.lines])) from None
         if name not in self.ports:
             self.wait()
             raise AssertionError("\n".join(["the script ended", *self.output, *self.log.lines]))
