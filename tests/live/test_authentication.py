@@ -194,6 +194,7 @@ def test_limit_get_leaves_no_method_open(cave: Site):
 UNEXPECTED = {
     "raises": "        raise KeyError('x')\n",
     "exits": "        raise SystemExit(0)\n",
+    "times out": "        raise TimeoutError('database')\n",
     "returns nothing": "        pass\n",
     "returns True": "        return True\n",
     "returns 200": "        return 200\n",
@@ -248,6 +249,25 @@ def test_modules_that_are_none(cave: Site, text: str | None):
         assert "Traceback" not in answer.text  # not even with debug
     cave.write("auth.py", AUTH)
     assert ask(cave, "file.txt", headers=ALI).text == "treasure"
+
+
+def test_client_that_stops_sending_what_the_auth_handler_reads(tmp_site: Path):
+    """The timeout denies, and no file is sent."""
+    (tmp_site / "auth.py").write_text(
+        "import httpdapi\nclass AuthHandler(httpdapi.AuthHandler):\n    def Handle(self):\n"
+        "        self.req.read()\n        return httpdapi.REQ_PROCEED\n"
+    )
+    (tmp_site / ".htaccess").write_text("AuthPythonModule auth\n")
+    (tmp_site / "file.txt").write_text("treasure")
+    with Httpd(tmp_site, "Timeout 1") as httpd:
+        httpd.log.expect("AuthPythonModule auth: ")
+        httpd.log.allow("file.txt]")
+        with socket.create_connection(("127.0.0.1", httpd.port), 30) as connection:
+            connection.sendall(
+                b"POST /file.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"
+            )
+            answer = connection.recv(65536)
+            assert answer.split()[1] in (b"500", b"408") and b"treasure" not in answer
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../auth", "a b", "auth;x"])
