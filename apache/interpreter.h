@@ -8,6 +8,8 @@
 #include "httpd.h"
 #include "apr_file_info.h"
 
+#include <stdint.h>
+
 /* What a text was made into, kept for as long as it is the same text. */
 typedef struct {
     char *text;
@@ -23,6 +25,7 @@ typedef struct {
     apr_time_t mtime;
     apr_off_t size;
     apr_ino_t inode;
+    uint64_t walk;   /* hdpy_target.walk: the same says that all but `looked` is the same */
     PyObject *value; /* NULL: none is kept */
 } hdpy_place;
 

@@ -352,6 +352,8 @@ static int is_same_place(Request *self, const hdpy_place *place)
 {
     const apr_finfo_t *file = &self->r->finfo;
 
+    if (place->value && place->walk && place->walk == self->target->walk)
+        return !strcmp(place->looked, self->target->looked);
     return place->value && place->type == file->filetype && place->mtime == file->mtime
         && place->size == file->size && place->inode == file->inode
         && !strcmp(place->filename, self->r->filename)
@@ -376,6 +378,7 @@ static void keep_place(Request *self, hdpy_place *place, PyObject *value)
     place->mtime = file->mtime;
     place->size = file->size;
     place->inode = file->inode;
+    place->walk = self->target->walk;
     place->value = Py_NewRef(value);
 }
 
@@ -388,8 +391,10 @@ static PyObject *get_place(Request *self, void *unused)
 
     if (!is_live(self))
         return NULL;
-    if (is_same_place(self, place))
+    if (is_same_place(self, place)) {
+        place->walk = self->target->walk;
         return Py_NewRef(place->value);
+    }
     value = Py_BuildValue("(NNNN)", get_settings(self, NULL), get_filename(self, NULL),
                           stamp_str(&self->r->finfo),
                           PyUnicode_DecodeFSDefault(self->target->looked));

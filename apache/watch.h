@@ -4,6 +4,8 @@
 
 #include "httpd.h"
 
+#include "directory.h"
+
 /* In each child, before its threads run. */
 void hdpy_watch_init(apr_pool_t *p);
 
@@ -12,8 +14,7 @@ void hdpy_watch_init(apr_pool_t *p);
 void hdpy_watch_set(const char *key, const char *text);
 
 /* How the files watched for `key` are now: "number hash", or "" if none are.  That it is the same as
- * before says that none has changed.  entered: this thread's working directory, just entered by this
- * path; "" if it has none of its own. */
-const char *hdpy_watch_look(apr_pool_t *p, const char *key, const char *entered);
+ * before says that none has changed. */
+const char *hdpy_watch_look(apr_pool_t *p, const char *key, hdpy_entered *entered);
 
 #endif
