@@ -37,6 +37,8 @@ typedef struct hdpy_interpreter {
     unsigned number;          /* from 0, in the order of registration */
     PyObject *dispatch;       /* Dispatcher.answer(request) */
     PyObject *authenticate;   /* Authenticator.decide(request, module) */
+    PyObject *partial_lines;  /* dict: empty while no line of the error log waits for its end */
+    PyObject *end_line;       /* ErrorStream.finish(request) */
     PyTypeObject *request;    /* the class of requests, made of _link.Request */
     PyObject *settings;       /* settings.parse(text) */
     PyObject *headers;        /* the class of headers, made of _link.Headers */

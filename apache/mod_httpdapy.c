@@ -133,14 +133,18 @@ static int refusal(request_rec *r)
 
 static int run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target *target)
 {
-    hdpy_interpreter *interpreter;
+    hdpy_interpreter *interpreter = target->registered ? *target->registered : NULL;
     int status = OK;
 
+    if (interpreter)
+        return hdpy_direct_run(r, interpreter, target);
     if (!hdpy_option_is_on(conf, "direct", 1) || !hdpy_direct_path())
         return hdpy_wsgi_run(r, target);
     interpreter = hdpy_direct_find(target->interpreter);
     if (!interpreter)
         interpreter = hdpy_wsgi_load(r, target, &status);
+    if (interpreter && target->registered)
+        *target->registered = interpreter;
     return interpreter ? hdpy_direct_run(r, interpreter, target) : status;
 }
 

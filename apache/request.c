@@ -438,11 +438,13 @@ static PyObject *get_started(Request *self, void *unused)
     return is_live(self) ? PyBool_FromLong(self->is_started) : NULL;
 }
 
-static PyObject *get_unanswered(Request *self, void *unused)
+static PyObject *get_lacks_document(Request *self, void *unused)
 {
-    return is_live(self)
-         ? PyBool_FromLong(!self->is_started && (!self->whole || !PyBytes_GET_SIZE(self->whole)))
-         : NULL;
+    if (!is_live(self))
+        return NULL;
+    return PyBool_FromLong(self->status >= 300 && self->status != HTTP_NOT_MODIFIED
+                           && !self->is_started
+                           && (!self->whole || !PyBytes_GET_SIZE(self->whole)));
 }
 
 /* ---- headers ------------------------------------------------------------------------------- */
@@ -553,9 +555,12 @@ static void put_header(request_rec *r, const char *name, const char *value)
         apr_table_add(r->headers_out, name, value);
 }
 
-/* Give status and headers to Apache: all, or with an exception none.  length: of the whole body, in
- * place of any other; or -1. */
-static int put_headers(Request *self, Py_ssize_t length)
+/* Whose Content-Length goes out: the answer's own header, that of the whole body, or the one that
+ * Apache counts when it sees the body and its end in one piece. */
+typedef enum { DECLARED, WHOLE, COUNTED } content_length;
+
+/* Give status and headers to Apache: all, or with an exception none. */
+static int put_headers(Request *self, content_length length)
 {
     request_rec *r = self->r;
     const hdpy_headers *headers = (const hdpy_headers *)self->headers_out;
@@ -580,10 +585,10 @@ static int put_headers(Request *self, Py_ssize_t length)
         }
     }
     for (Py_ssize_t i = 0; i < count; i++)
-        if (length < 0 || strcasecmp(lines[2 * i], "Content-Length"))
+        if (length == DECLARED || strcasecmp(lines[2 * i], "Content-Length"))
             put_header(r, lines[2 * i], lines[2 * i + 1]);
-    if (length >= 0)
-        ap_set_content_length(r, length);
+    if (length == WHOLE)
+        ap_set_content_length(r, PyBytes_GET_SIZE(self->whole));
     self->has_put_headers = 1;
     r->status = self->status;
     return 0;
@@ -829,7 +834,7 @@ static int start(Request *self)
 
     if (self->is_started)
         return 0;
-    if (put_headers(self, -1) < 0)
+    if (put_headers(self, DECLARED) < 0)
         return -1;
     self->whole = NULL;
     self->document = self->redirect = NULL;
@@ -936,7 +941,9 @@ static PyObject *request_begin(Request *self, PyObject *unused)
         return NULL;
     if (self->is_started)
         Py_RETURN_NONE;
-    if (put_headers(self, length && !self->document && !self->redirect ? length : -1) < 0)
+    if (put_headers(self, !length || self->document || self->redirect ? DECLARED
+                          : length > SMALL                            ? WHOLE
+                                                                      : COUNTED) < 0)
         return NULL;
     self->is_started = 1;
     if (self->redirect) {
@@ -1148,7 +1155,7 @@ static PyGetSetDef attributes[] = {
     {"headers_out", (getter)get_headers_out, NULL, NULL, NULL},
     {"status", (getter)get_status, (setter)set_status, NULL, NULL},
     {"started", (getter)get_started, NULL, NULL, NULL},
-    {"unanswered", (getter)get_unanswered, NULL, NULL, NULL},
+    {"lacks_document", (getter)get_lacks_document, NULL, NULL, NULL},
     {"environment", (getter)taking_get_environment, NULL, NULL, NULL},
     {"settings", (getter)get_settings, NULL, NULL, NULL},
     {"place", (getter)get_place, NULL, NULL, NULL},

@@ -95,13 +95,15 @@ int hdpy_target_name(hdpy_target *target, apr_pool_t *p, const hdpy_dir_conf *co
     target->interpreter = apr_pstrdup(p, interpreter);
     target->settings = hdpy_settings_text(p, conf, directory);
     target->watch_key = apr_pstrcat(p, interpreter, "\n", directory, "\n", name, NULL);
+    target->watched = NULL;
     target->walk = 0;
+    target->registered = NULL;
     return 0;
 }
 
 void hdpy_target_look(hdpy_target *target, request_rec *r, hdpy_entered *entered)
 {
-    target->looked = hdpy_watch_look(r->pool, target->watch_key, entered);
+    target->looked = hdpy_watch_look(r->pool, target->watched, entered);
 }
 
 int hdpy_target_fill(hdpy_target *target, request_rec *r, const hdpy_dir_conf *conf,
@@ -113,6 +115,7 @@ int hdpy_target_fill(hdpy_target *target, request_rec *r, const hdpy_dir_conf *c
                       r->filename);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    target->watched = hdpy_watch_find(target->watch_key);
     hdpy_target_look(target, r, entered);
     return OK;
 }

@@ -445,12 +445,16 @@ static int name_targets(hdpy_walk *walk)
     unsigned replicas = hdpy_target_replicas(conf);
 
     walk->targets = apr_pcalloc(walk->pool, replicas * sizeof(*walk->targets));
-    for (unsigned i = 0; i < replicas; i++) {
-        if (hdpy_target_name(&walk->targets[i], walk->pool, conf, walk->directory, name, i) != 0)
-            return 0;
-        walk->targets[i].walk = numbers + 1;
-    }
     numbers++;
+    for (unsigned i = 0; i < replicas; i++) {
+        hdpy_target *target = &walk->targets[i];
+
+        if (hdpy_target_name(target, walk->pool, conf, walk->directory, name, i) != 0)
+            return 0;
+        target->watched = hdpy_watch_make(target->watch_key);
+        target->walk = numbers;
+        target->registered = apr_pcalloc(walk->pool, sizeof(*target->registered));
+    }
     return 1;
 }
 

@@ -42,7 +42,11 @@ typedef struct {
     watched_folder *folders;
 } watched;
 
-/* key -> watched.  Keys are as many as there are modules that answer; they and the hash live in the child's
+struct hdpy_watched {
+    watched *list; /* NULL: none were named yet */
+};
+
+/* key -> hdpy_watched, under notify's lock.  Keys are as many as there are modules that answer; they and the hash live in the child's
  * pool, which is why only a new key allocates from it, under the lock. */
 static apr_hash_t *table;
 static apr_pool_t *table_pool;
@@ -217,17 +221,39 @@ static uint64_t fold_folder(uint64_t hash, watched *list, size_t number, hdpy_en
     return hash;
 }
 
+hdpy_watched *hdpy_watch_find(const char *key)
+{
+    hdpy_watched *found;
+
+    hdpy_notify_lock_to_read();
+    found = apr_hash_get(table, key, APR_HASH_KEY_STRING);
+    hdpy_notify_unlock();
+    return found;
+}
+
+hdpy_watched *hdpy_watch_make(const char *key)
+{
+    hdpy_watched *found = apr_hash_get(table, key, APR_HASH_KEY_STRING);
+
+    if (!found) {
+        found = apr_pcalloc(table_pool, sizeof(*found));
+        apr_hash_set(table, apr_pstrdup(table_pool, key), APR_HASH_KEY_STRING, found);
+    }
+    return found;
+}
+
 void hdpy_watch_set(const char *key, const char *text)
 {
-    watched *list = parse(text);
-    watched *old;
+    watched *list = parse(text), *old;
+    hdpy_watched *found;
 
     if (!list)
         return;
     hdpy_notify_lock_to_write();
     watch_folders(list);
-    old = apr_hash_get(table, key, APR_HASH_KEY_STRING);
-    apr_hash_set(table, old ? key : apr_pstrdup(table_pool, key), APR_HASH_KEY_STRING, list);
+    found = hdpy_watch_make(key);
+    old = found->list;
+    found->list = list;
     if (old)
         free_watched(old);
     hdpy_notify_unlock();
@@ -249,14 +275,16 @@ static const char *word(apr_pool_t *p, unsigned long number, uint64_t hash)
     return c;
 }
 
-const char *hdpy_watch_look(apr_pool_t *p, const char *key, hdpy_entered *entered)
+const char *hdpy_watch_look(apr_pool_t *p, const hdpy_watched *of, hdpy_entered *entered)
 {
     uint64_t hash = 1;
     unsigned long number = 0;
     watched *list;
 
+    if (!of)
+        return "";
     hdpy_notify_lock_to_read();
-    list = apr_hash_get(table, key, APR_HASH_KEY_STRING);
+    list = of->list;
     if (list) {
         number = list->number;
         hdpy_notify_catch_up();
