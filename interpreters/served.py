@@ -23,7 +23,7 @@ class ServedRequest(Request, Protocol):
 
     @property
     def lacks_document(self) -> bool:
-        """Whether the status wants a document, and nothing of a body was sent or kept for sending."""
+        """Whether the status wants a document, and nothing was sent or kept for sending."""
 
     @property
     def looked(self) -> str:
