@@ -9,7 +9,7 @@
 /* The directory that this thread has entered for the request. */
 typedef struct {
     const char *path; /* canonical; "" where the thread has no working directory of its own */
-    int is_known;     /* which inode it is */
+    int is_known;     /* which inode it is: all notice was taken when it was entered (notify.h) */
     dev_t device;
     ino_t inode;
 } hdpy_entered;

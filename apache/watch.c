@@ -287,7 +287,8 @@ const char *hdpy_watch_look(apr_pool_t *p, const hdpy_watched *of, hdpy_entered 
     list = of->list;
     if (list) {
         number = list->number;
-        hdpy_notify_catch_up();
+        if (!entered->is_known)
+            hdpy_notify_catch_up();
         for (size_t i = 0; i < list->folder_count; i++)
             hash = fold_folder(hash, list, i, entered);
     }
