@@ -29,8 +29,9 @@
 #include "apr_hash.h"
 #include "apr_strings.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "notify.h"
@@ -347,6 +348,7 @@ static int watch_the_way(hdpy_walk *walk, const hdpy_walk_notes *notes)
                                        (apr_size_t)(slash - walk->filename));
     int is_guarded = strcmp(named, walk->directory) || !hdpy_notify_mounts();
     char *above = apr_pstrdup(walk->pool, walk->directory);
+    char real[PATH_MAX];
 
     if (!pass(walk, named, HDPY_ITS_FILES, is_guarded))
         return 0;
@@ -365,7 +367,9 @@ static int watch_the_way(hdpy_walk *walk, const hdpy_walk_notes *notes)
         if (!pass(walk, above, HDPY_ITSELF, 0))
             return 0;
     }
-    return 1;
+    /* as it is by now, while the kernel tells */
+    return realpath(named, real) && !strcmp(real, walk->directory)
+        && hdpy_notify_tells_of(walk->filename);
 }
 
 /* What core's map_to_storage does, for a request like `r`, in the walk's pool. */
@@ -465,9 +469,8 @@ static int complete(hdpy_walk *walk, request_rec *r)
     hdpy_walk_notes before, now;
 
     hdpy_notify_catch_up();
-    if (!hdpy_notify_tells_of(walk->filename) || !walk_again(walk, r, &before)
-        || !watch_the_way(walk, &before) || !walk_again(walk, r, &now)
-        || !is_same_way(&before, &now))
+    if (!walk_again(walk, r, &before) || !watch_the_way(walk, &before)
+        || !walk_again(walk, r, &now) || !is_same_way(&before, &now))
         return 0;
     hdpy_notify_catch_up();
     return is_current(walk) && name_targets(walk);
