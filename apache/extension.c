@@ -54,7 +54,9 @@ static int add_types(PyObject *self)
 
     for (int i = 0; i < 4; i++) {
         PyObject *type = PyType_FromModuleAndSpec(self, specs[i], NULL);
-        int failed = !type || PyModule_AddType(self, (PyTypeObject *)type) < 0;
+        int failed = !type || PyModule_AddType(self, (PyTypeObject *)type) < 0
+                  || (specs[i] == &hdpy_request_spec
+                      && hdpy_request_complete((PyTypeObject *)type) < 0);
 
         Py_XDECREF(type);
         if (failed)

@@ -500,7 +500,7 @@ void hdpy_walk_keep(request_rec *r, const char *directory)
         return;
     hdpy_notify_lock_to_write();
     if (complete(walk, r)) {
-        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "HDPY0016: the walk to %s is kept",
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "HDPY0019: the walk to %s is kept",
                       walk->filename);
     } else {
         leave_directories(walk);

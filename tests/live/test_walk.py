@@ -61,7 +61,7 @@ class Way:
 
     def times_kept(self) -> int:
         log = (self.httpd.root / "error.log").read_text()
-        return len(re.findall(f"HDPY0016: the walk to {self.script} is kept", log))
+        return len(re.findall(f"HDPY0019: the walk to {self.script} is kept", log))
 
 
 def write(path: Path, text: str) -> None:
