@@ -63,5 +63,5 @@ $(VENV)/.test-ready: $(VENV)/.ready setup/requirements-test.txt
 $(VENV)/.docs-ready: $(VENV)/.ready setup/requirements-docs.txt
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r setup/requirements-docs.txt && touch $@
 
-$(LINK): $(VENV)/.ready setup/link.sh $(wildcard apache/*.c apache/*.h)
+$(LINK): $(VENV)/.ready setup/link.sh $(wildcard apache/*.c apache/*.h apache/archive/*.c apache/archive/*.h)
 	@setup/link.sh $(VENV) $@

@@ -17,6 +17,7 @@ else
     command -v apxs >/dev/null || command -v apxs2 >/dev/null || missing="$missing apache2-dev"
     command -v apache2 >/dev/null || command -v httpd >/dev/null || missing="$missing apache2-bin"
     [ -e /etc/mime.types ] || missing="$missing media-types"
+    [ -e /usr/include/zlib.h ] || missing="$missing zlib1g-dev"
     command -v cc >/dev/null || missing="$missing gcc libc6-dev"
     [ -n "${PYTHON:-}" ] || setup/python.sh >/dev/null 2>&1 ||
         missing="$missing python3 python3-venv python3-dev"
