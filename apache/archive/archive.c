@@ -17,12 +17,6 @@
 extern module AP_MODULE_DECLARE_DATA httpdapy_archive_module;
 APLOG_USE_MODULE(httpdapy_archive);
 
-/* A file that is wrong is being written, if its last change is not older. */
-#define WRITTEN_US 2000000
-/* How long a request waits for what is being written, and how often it looks. */
-#define WAIT_US 15000000
-#define LOOK_US 2000
-
 struct hdpy_archive {
     const char *path;
     pthread_mutex_t lock;     /* of what follows; held for a moment */
@@ -180,9 +174,9 @@ static int is_given_up(const hdpy_archive *archive, const hdpy_stamp *stamp, int
     if (!since || (missing ? archive->failure != missing
                            : !hdpy_stamp_is_same(&archive->failed, stamp)))
         return 0;
-    if (archive->failed.changed_us > since - WRITTEN_US && archive->failed.changed_us < since)
+    if (archive->failed.changed_us > since - HDPY_WRITTEN_US && archive->failed.changed_us < since)
         since = archive->failed.changed_us;
-    return hdpy_now_us() - since > WRITTEN_US;
+    return hdpy_now_us() - since > HDPY_WRITTEN_US;
 }
 
 static void say_failure(hdpy_archive *archive, request_rec *r)
@@ -235,14 +229,14 @@ static hdpy_version *look(hdpy_archive *archive, request_rec *r, int *wait)
 
 hdpy_version *hdpy_archive_get(hdpy_archive *archive, request_rec *r)
 {
-    static const struct timespec pause = {0, LOOK_US * 1000};
+    static const struct timespec pause = {0, HDPY_LOOK_US * 1000};
     hdpy_stamp stamp;
     hdpy_version *version = NULL;
     int wait = 1;
 
     if (!hdpy_stamp_get(&stamp, archive->path))
         version = current_if_same(archive, &stamp);
-    for (int64_t waited = 0; !version && wait && waited < WAIT_US; waited += LOOK_US) {
+    for (int64_t waited = 0; !version && wait && waited < HDPY_WAIT_US; waited += HDPY_LOOK_US) {
         if (waited)
             nanosleep(&pause, NULL);
         version = look(archive, r, &wait);

@@ -6,6 +6,10 @@
 
 #include "version.h"
 
+/* How long a request waits for an archive that is being written, and how often it looks. */
+#define HDPY_WAIT_US 15000000
+#define HDPY_LOOK_US 2000
+
 /* Lives in the configuration's pool; each child has its own, as it has of all memory. */
 typedef struct hdpy_archive hdpy_archive;
 

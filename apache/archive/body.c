@@ -21,7 +21,8 @@ APLOG_USE_MODULE(httpdapy_archive);
 
 /* Bodies up to this size are in memory before they are sent. */
 #define SMALL ((uint64_t)1 << 20)
-/* Up to this size they are compared with their sums before parts of them are sent. */
+/* Up to this size they are compared with their sums first, if parts of them are asked for, or if the archive
+ * is in memory anyway. */
 #define COMPARED_FIRST ((uint64_t)64 << 20)
 #define PIECE 65536
 /* Such a body is written to the socket at once: see send_kept() in answer.c. */
@@ -209,7 +210,7 @@ int hdpy_body_make(hdpy_body **made, request_rec *r, hdpy_version *version, hdpy
     *made = body;
     if (larger <= SMALL && !(packed && is_known && version->copy))
         status = make_small(body, r, packed, error);
-    else if (in_ranges && !is_known && larger <= COMPARED_FIRST)
+    else if ((in_ranges || version->copy) && !is_known && larger <= COMPARED_FIRST)
         status = compare_all(version, member, r, error);
     return status;
 }

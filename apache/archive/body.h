@@ -15,9 +15,9 @@ apr_off_t hdpy_body_length(const hdpy_zip_member *member, int as_gzip);
 
 /* Get the body ready: 0; -1 with the error, if the member is damaged; an errno; or HDPY_CHANGED.
  *
- * A member of up to a MiB was unpacked and compared with its sum then, or was before.  A larger one is when
- * it is sent, the first time, and its last bytes only if it is right.  in_ranges: parts of it may be asked
- * for, so that one up to 64 MiB is compared in advance.  Lives in the pool. */
+ * A member of up to a MiB was unpacked and compared with its sum then, or was before, and so was one up to
+ * 64 MiB of an archive in memory, or if in_ranges, which says that parts of it may be asked for.  A larger
+ * one is when it is sent, the first time, and its last bytes only if it is right.  Lives in the pool. */
 int hdpy_body_make(hdpy_body **body, request_rec *r, hdpy_version *version, hdpy_zip_member *member,
                    int as_gzip, int in_ranges, hdpy_zip_error *error);
 

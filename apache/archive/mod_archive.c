@@ -34,7 +34,6 @@ APLOG_USE_MODULE(httpdapy_archive);
 #define HANDLER "httpdapy-archive"
 /* So many components a path has to have, for its archives to answer; see apache/mounts.py. */
 #define ENV_DEPTH "httpdapy.depth"
-#define TRIES 1000 /* an archive that changes while it is read is read anew */
 
 /* One line.  Lives in the configuration's pool. */
 typedef struct {
@@ -237,15 +236,12 @@ static int has(request_rec *r, const alias *each, const char *name, int files_on
             return 0;
         }
     }
-    found = target_of(r);
-    if (!found) {
-        found = apr_pcalloc(r->pool, sizeof(*found));
-        ap_set_module_config(r->request_config, &httpdapy_archive_module, found);
-    }
+    found = apr_pcalloc(r->pool, sizeof(*found));
     found->archive = each->archive;
     found->version = version;
     found->member = member;
     apr_pool_cleanup_register(r->pool, found, release, apr_pool_cleanup_null);
+    ap_set_module_config(r->request_config, &httpdapy_archive_module, found);
     *status = OK;
     return 1;
 }
@@ -410,7 +406,9 @@ static void set_headers(request_rec *r, const hdpy_zip_member *member, int as_gz
 static int damaged(request_rec *r, int status, const hdpy_zip_error *error)
 {
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0026: %s cannot be sent: %s", r->filename,
-                  status == -1 ? error->text : strerror(status));
+                  status == -1             ? error->text
+                  : status == HDPY_CHANGED ? "the archive changes all the time"
+                                           : strerror(status));
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -425,16 +423,18 @@ static int find_again(request_rec *r)
     return target_of(r)->member ? OK : HTTP_NOT_FOUND;
 }
 
-/* The body, of the archive as it was found, or as it is by then: OK or a status. */
+/* The body, of the archive as it was found, or as it is by then: OK or a status.  What is wrong with an
+ * archive that has just changed may be that somebody is writing it. */
 static int make_body(request_rec *r, hdpy_body **body, int *as_gzip)
 {
     int in_ranges = apr_table_get(r->headers_in, "Range") != NULL;
-    hdpy_zip_error error;
-    int status = HDPY_CHANGED, found_again;
+    apr_time_t deadline = 0;
 
-    for (int i = 0; i < TRIES; i++) {
+    for (;;) {
         target *found = target_of(r);
         const char *why = refusal(r, found->member);
+        hdpy_zip_error error;
+        int status;
 
         if (why)
             return not_served(r, found->member, why);
@@ -442,17 +442,16 @@ static int make_body(request_rec *r, hdpy_body **body, int *as_gzip)
         status = hdpy_body_make(body, r, found->version, found->member, *as_gzip, in_ranges, &error);
         if (!status)
             return OK;
-        /* what is written this very moment may look wrong */
-        if (status != HDPY_CHANGED && (status != -1 || found->version->is_settled))
-            break;
-        apr_sleep(1000);
-        found_again = find_again(r);
-        if (found_again != OK)
-            return found_again;
+        if (!deadline)
+            deadline = apr_time_now() + HDPY_WAIT_US;
+        if ((status != HDPY_CHANGED && (status != -1 || !hdpy_version_is_new(found->version)))
+            || apr_time_now() > deadline)
+            return damaged(r, status, &error);
+        apr_sleep(HDPY_LOOK_US);
+        status = find_again(r);
+        if (status != OK)
+            return status;
     }
-    if (status == HDPY_CHANGED)
-        error = (hdpy_zip_error){"the archive changes all the time"}, status = -1;
-    return damaged(r, status, &error);
 }
 
 static int answer(request_rec *r)

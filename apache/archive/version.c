@@ -107,6 +107,13 @@ int hdpy_version_is_whole(const hdpy_version *version)
     return version->copy || is_unchanged(version);
 }
 
+int hdpy_version_is_new(const hdpy_version *version)
+{
+    int64_t age_us = hdpy_now_us() - version->stamp.changed_us;
+
+    return age_us < HDPY_WRITTEN_US && age_us > -SKEW_US;
+}
+
 /* ---- its life ------------------------------------------------------------------------------ */
 
 static int read_source(void *version, void *data, size_t length, uint64_t offset)

@@ -16,6 +16,9 @@
 /* Archives up to this size are copied into memory. */
 #define HDPY_COPIED_MAX ((uint64_t)8 << 20)
 
+/* A file that is wrong is being written, if its last change is not older. */
+#define HDPY_WRITTEN_US 2000000
+
 /* What hdpy_version_read() gives for a file that has changed; not an errno. */
 #define HDPY_CHANGED (-2)
 
@@ -53,6 +56,9 @@ int hdpy_version_read(const hdpy_version *version, void *data, size_t length, ui
 
 /* Whether its bytes can still be read. */
 int hdpy_version_is_whole(const hdpy_version *version);
+
+/* Whether the file has changed so lately that somebody may be writing it. */
+int hdpy_version_is_new(const hdpy_version *version);
 
 /* Microseconds since 1970. */
 int64_t hdpy_now_us(void);
