@@ -15,11 +15,11 @@ apr_off_t hdpy_body_length(const hdpy_zip_member *member, int as_gzip);
 
 /* Get the body ready: 0; -1 with the error, if the member is damaged; an errno; or HDPY_CHANGED.
  *
- * A member of up to a MiB was unpacked and compared with its sum then, or was before, and so was one up to
- * 64 MiB of an archive in memory, or if in_ranges, which says that parts of it may be asked for.  A larger
- * one is when it is sent, the first time, and its last bytes only if it is right.  Lives in the pool. */
-int hdpy_body_make(hdpy_body **body, request_rec *r, hdpy_version *version, hdpy_zip_member *member,
-                   int as_gzip, int in_ranges, hdpy_zip_error *error);
+ * A member is unpacked and compared with its sum when it is asked for the first time: by now, if it has
+ * not more than 64 MiB, or else while it is sent, the last bytes only if it is right; parts of such a
+ * member are sent as they are.  Lives in the pool. */
+int hdpy_body_make(hdpy_body **body, request_rec *r, hdpy_version *version,
+                   hdpy_zip_member *member, int as_gzip, hdpy_zip_error *error);
 
 /* Send all of it. */
 apr_status_t hdpy_body_send(hdpy_body *body, request_rec *r);

@@ -427,7 +427,6 @@ static int find_again(request_rec *r)
  * archive that has just changed may be that somebody is writing it. */
 static int make_body(request_rec *r, hdpy_body **body, int *as_gzip)
 {
-    int in_ranges = apr_table_get(r->headers_in, "Range") != NULL;
     apr_time_t deadline = 0;
 
     for (;;) {
@@ -439,7 +438,7 @@ static int make_body(request_rec *r, hdpy_body **body, int *as_gzip)
         if (why)
             return not_served(r, found->member, why);
         *as_gzip = is_sent_as_gzip(r, found->member);
-        status = hdpy_body_make(body, r, found->version, found->member, *as_gzip, in_ranges, &error);
+        status = hdpy_body_make(body, r, found->version, found->member, *as_gzip, &error);
         if (!status)
             return OK;
         if (!deadline)

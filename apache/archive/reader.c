@@ -2,27 +2,19 @@
  * end with the member's sum. */
 #include "reader.h"
 
-#include "http_log.h"
-
 #include <errno.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-
-extern module AP_MODULE_DECLARE_DATA httpdapy_archive_module;
-APLOG_USE_MODULE(httpdapy_archive);
 
 #define INPUT 32768
 #define RAW_DEFLATE (-MAX_WBITS)
 
 struct hdpy_reader {
-    _Atomic unsigned references;
     hdpy_version *version;
     hdpy_zip_member *member;
-    server_rec *server;
-    conn_rec *c;
-    int is_sent;           /* else it is only looked at, and whoever does so logs what is wrong */
     int failure;           /* of a reading before: there is no other one */
     int unpacks;
     int compares;          /* the member is not known to be sound */
@@ -36,27 +28,18 @@ struct hdpy_reader {
     hdpy_zip_error error;
 };
 
-hdpy_reader *hdpy_reader_new(hdpy_version *version, hdpy_zip_member *member, int unpacks,
-                             server_rec *server)
+hdpy_reader *hdpy_reader_new(hdpy_version *version, hdpy_zip_member *member, int unpacks)
 {
     hdpy_reader *reader = malloc(sizeof(*reader));
 
     if (!reader)
         return NULL;
     memset(reader, 0, offsetof(hdpy_reader, error));
-    reader->references = 1;
     reader->version = hdpy_version_hold(version);
     reader->member = member;
-    reader->server = server;
     reader->unpacks = unpacks;
     reader->compares = !version->is_settled
                     || !atomic_load_explicit(&member->is_sound, memory_order_relaxed);
-    return reader;
-}
-
-hdpy_reader *hdpy_reader_hold(hdpy_reader *reader)
-{
-    atomic_fetch_add_explicit(&reader->references, 1, memory_order_relaxed);
     return reader;
 }
 
@@ -68,25 +51,27 @@ static void end_stream(hdpy_reader *reader)
     reader->stream = NULL;
 }
 
-void hdpy_reader_release(hdpy_reader *reader)
+void hdpy_reader_free(hdpy_reader *reader)
 {
-    if (atomic_fetch_sub_explicit(&reader->references, 1, memory_order_acq_rel) != 1)
-        return;
     end_stream(reader);
     free(reader->buffer);
     hdpy_version_release(reader->version);
     free(reader);
 }
 
-void hdpy_reader_set_connection(hdpy_reader *reader, conn_rec *c)
-{
-    reader->c = c;
-    reader->is_sent = 1;
-}
-
 const hdpy_zip_error *hdpy_reader_error(const hdpy_reader *reader)
 {
     return &reader->error;
+}
+
+const hdpy_version *hdpy_reader_version(const hdpy_reader *reader)
+{
+    return reader->version;
+}
+
+const hdpy_zip_member *hdpy_reader_member(const hdpy_reader *reader)
+{
+    return reader->member;
 }
 
 static int fail(hdpy_reader *reader, const char *text)
@@ -310,27 +295,10 @@ static int read_unpacked(hdpy_reader *reader, unsigned char *data, size_t length
     return status || !reader->compares ? status : compare(reader);
 }
 
-static void log_failure(const hdpy_reader *reader, int status)
-{
-    const char *name = hdpy_zip_name(reader->version->zip, reader->member);
-    const char *why = status == -1           ? reader->error.text
-                    : status == HDPY_CHANGED ? "the archive has changed"
-                                             : strerror(status);
-
-    ap_log_error(APLOG_MARK, status == HDPY_CHANGED ? APLOG_WARNING : APLOG_ERR, 0, reader->server,
-                 "HDPY0024: member %.*s of an archive cannot be sent: %s",
-                 (int)reader->member->name_length, name, why);
-}
-
 int hdpy_reader_read(hdpy_reader *reader, unsigned char *data, size_t length, uint64_t offset)
 {
-    if (reader->failure)
-        return reader->failure;
-    reader->failure = reader->unpacks ? read_unpacked(reader, data, length, offset)
-                                      : read_packed(reader, data, length, offset);
-    if (reader->failure && reader->is_sent)
-        log_failure(reader, reader->failure);
-    if (reader->failure && reader->c)
-        reader->c->aborted = 1;
+    if (!reader->failure)
+        reader->failure = reader->unpacks ? read_unpacked(reader, data, length, offset)
+                                          : read_packed(reader, data, length, offset);
     return reader->failure;
 }

@@ -179,5 +179,9 @@ def test_what_cannot_be_registered(tmp_site: Path, call: str, message: str):
 def test_an_archive_that_apaches_user_cannot_read(tmp_site: Path):
     archive = write_zip(tmp_site / "files.zip", {"a.txt": "a"})
     archive.chmod(0o600)
-    source = "import hwebserver\nhwebserver.registerArchiveFile('files.zip', '/zip')\nhwebserver.run(0)\n"
+    source = """
+        import hwebserver
+        hwebserver.registerArchiveFile("files.zip", "/zip")
+        hwebserver.run(0)
+    """
     refuses(tmp_site, source, f"chmod o+r {archive}")
