@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from support.archives import TEXT, Member, archive_httpd, archive_of, deflated
+from support.archives import PADDING, TEXT, Member, archive_httpd, archive_of, deflated
 from support.httpd import Httpd
 from support.site import request
 
@@ -18,8 +18,6 @@ DEFLATED = zipfile.ZIP_DEFLATED
 TEXT_BYTES = TEXT.encode()
 GOOD = Member(name=b"good.txt", data=b"good")
 LONG = b"abcdefgh" * 400_000
-#: More than is copied into memory.
-PADDING = Member(name=b"padding", data=bytes(9_000_000))
 
 
 def zip64_extra(*numbers: int) -> bytes:

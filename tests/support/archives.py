@@ -87,6 +87,10 @@ class Member:
         return fixed + self.name + self.extra
 
 
+#: Makes an archive so large that it is not copied into memory.
+PADDING = Member(name=b"padding", data=bytes(9_000_000))
+
+
 def deflated(data: bytes) -> bytes:
     """As it is in archives."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
