@@ -15,7 +15,7 @@ clang -std=c11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer \
     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
     -o build/fuzz/archive tests/fuzz/archive.c \
     apache/archive/zip.c apache/archive/names.c apache/archive/version.c apache/archive/reader.c \
-    apache/archive/encoding.c -lz
+    apache/archive/large.c apache/archive/encoding.c -lz
 "$venv/bin/python" tests/fuzz/corpus.py build/fuzz/seeds
 build/fuzz/archive -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=65536 \
     -dict=tests/fuzz/zip.dict -artifact_prefix=build/fuzz/ -print_final_stats=1 \

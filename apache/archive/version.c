@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "large.h"
+
 /* The kernel's clock for files goes in steps, of 10 ms at most (HZ=100): a change within the step of
  * another does not show. */
 #define STEP_US 20000
@@ -134,7 +136,7 @@ void hdpy_version_release(hdpy_version *version)
     if (atomic_fetch_sub_explicit(&version->references, 1, memory_order_acq_rel) != 1)
         return;
     hdpy_zip_free(version->zip);
-    free((void *)version->copy);
+    hdpy_large_free((void *)version->copy, (size_t)version->stamp.size);
     if (version->fd >= 0)
         close(version->fd);
     free(version);
@@ -147,14 +149,14 @@ static int copy_into_memory(hdpy_version *version)
 
     if (version->stamp.size > HDPY_COPIED_MAX)
         return 0;
-    copy = malloc(version->stamp.size ? (size_t)version->stamp.size : 1);
+    copy = hdpy_large_alloc((size_t)version->stamp.size);
     if (!copy)
         return ENOMEM;
     status = read_file(version->fd, copy, (size_t)version->stamp.size, 0);
     if (!status && !is_unchanged(version))
         status = HDPY_CHANGED;
     if (status) {
-        free(copy);
+        hdpy_large_free(copy, (size_t)version->stamp.size);
         return status;
     }
     version->copy = copy;

@@ -16,6 +16,7 @@
 #include <zlib.h>
 
 #include "cursor.h"
+#include "large.h"
 #include "names.h"
 
 #define END_SIGNATURE 0x06054b50u
@@ -42,8 +43,9 @@
 
 struct hdpy_zip {
     hdpy_zip_member *members; /* in the order of names */
-    uint32_t count;
+    uint32_t count, room;     /* how many there are, and how many there is room for */
     char *names;
+    size_t names_room;
     uint32_t left_out;
     char first_left_out[128];
 };
@@ -54,7 +56,7 @@ typedef struct {
     int counts_all; /* not modulo 2^16 */
 } directory;
 
-/* While the directory is read.  All from malloc(). */
+/* While the directory is read. */
 typedef struct {
     hdpy_zip *zip;
     hdpy_zip_member *members;
@@ -78,17 +80,17 @@ static int fail_to_read(hdpy_zip_error *error, int number)
     return -1;
 }
 
-/* The bytes there, from malloc(), or NULL with the error. */
+/* The bytes there, in large memory, or NULL with the error. */
 static unsigned char *bytes(const hdpy_zip_source *source, uint64_t offset, size_t length,
                             hdpy_zip_error *error)
 {
-    unsigned char *data = malloc(length ? length : 1);
+    unsigned char *data = hdpy_large_alloc(length);
     int number = data ? source->read(source->context, data, length, offset) : ENOMEM;
 
     if (!number)
         return data;
     fail_to_read(error, number);
-    free(data);
+    hdpy_large_free(data, length);
     return NULL;
 }
 
@@ -197,11 +199,11 @@ static int find_directory(const hdpy_zip_source *source, directory *found, hdpy_
                 continue;
             ends++;
             if (is_end(source, start + at, hdpy_cursor_over(tail + at, END_SIZE), found)) {
-                free(tail);
+                hdpy_large_free(tail, length);
                 return 0;
             }
         }
-    free(tail);
+    hdpy_large_free(tail, length);
     return fail(error, ends ? "is damaged, or one part of several: its end does not say where the "
                               "directory is"
                             : "is no zip archive, or its end is missing");
@@ -293,32 +295,42 @@ static int take_extra(hdpy_cursor extra, hdpy_zip_member *member, uint32_t disk,
     return disk && disk != UINT16_MAX ? -1 : 0;
 }
 
+static int make_room_for_members(reading *in)
+{
+    uint32_t room = in->room ? in->room * 2 : 64;
+    size_t size = in->room * sizeof(*in->members), new_size = room * sizeof(*in->members);
+    hdpy_zip_member *members = hdpy_large_resize(in->members, size, new_size);
+    uint64_t *headers = NULL;
+
+    if (members)
+        headers = hdpy_large_resize(in->headers, in->room * sizeof(*headers),
+                                    room * sizeof(*headers));
+    if (!headers) {
+        hdpy_large_free(members ? members : in->members, members ? new_size : size);
+        in->members = NULL;
+        return -1;
+    }
+    in->members = members;
+    in->headers = headers;
+    in->room = room;
+    return 0;
+}
+
 /* Room for one more member, and `length` more bytes of names. */
 static int make_room(reading *in, size_t length)
 {
-    if (in->seen == in->room) {
-        uint32_t room = in->room ? in->room * 2 : 64;
-        hdpy_zip_member *members = realloc(in->members, room * sizeof(*members));
-        uint64_t *headers;
+    size_t room = in->names_room * 2 + length;
+    char *names;
 
-        if (!members)
-            return -1;
-        in->members = members;
-        headers = realloc(in->headers, room * sizeof(*headers));
-        if (!headers)
-            return -1;
-        in->headers = headers;
-        in->room = room;
-    }
-    if (length > in->names_room - in->names_length) {
-        size_t room = in->names_room * 2 + length;
-        char *names = realloc(in->names, room);
-
-        if (!names)
-            return -1;
-        in->names = names;
-        in->names_room = room;
-    }
+    if (in->seen == in->room && make_room_for_members(in))
+        return -1;
+    if (length <= in->names_room - in->names_length)
+        return 0;
+    names = hdpy_large_resize(in->names, in->names_room, room);
+    if (!names)
+        return -1;
+    in->names = names;
+    in->names_room = room;
     return 0;
 }
 
@@ -458,13 +470,15 @@ static int is_same_name(const reading *in, const hdpy_zip_member *m, const hdpy_
 /* Put the members in order, the last of each name only. */
 static int make_index(reading *in, const directory *where)
 {
-    uint32_t *order = malloc((in->count + 1u) * sizeof(*order));
-    hdpy_zip_member *sorted = malloc((in->count + 1u) * sizeof(*sorted));
+    hdpy_zip *zip = in->zip;
+    size_t order_size = in->count * sizeof(uint32_t);
+    uint32_t *order = hdpy_large_alloc(order_size);
     char *names;
 
-    if (!order || !sorted) {
-        free(order);
-        free(sorted);
+    zip->members = hdpy_large_alloc(in->count * sizeof(*zip->members));
+    zip->room = in->count;
+    if (!order || !zip->members) {
+        hdpy_large_free(order, order_size);
         return -1;
     }
     if (in->seen)
@@ -478,12 +492,12 @@ static int make_index(reading *in, const directory *where)
         if (i + 1 < in->count && is_same_name(in, member, &in->members[order[i + 1]]))
             continue;
         member->limit = limit_of(in, member->header, where->at);
-        memcpy(&sorted[in->zip->count++], member, sizeof(*member));
+        memcpy(&zip->members[zip->count++], member, sizeof(*member));
     }
-    free(order);
-    in->zip->members = sorted;
-    names = realloc(in->names, in->names_length + 1);
-    in->zip->names = names ? names : in->names;
+    hdpy_large_free(order, order_size);
+    names = hdpy_large_resize(in->names, in->names_room, in->names_length);
+    zip->names = names ? names : in->names;
+    zip->names_room = names ? in->names_length : in->names_room;
     in->names = NULL;
     return 0;
 }
@@ -512,12 +526,12 @@ static int read_records(hdpy_zip *zip, const directory *where, const hdpy_zip_so
                  "of %llu", in.seen, (unsigned long long)where->count);
         failed = -1;
     }
-    free(data);
+    hdpy_large_free(data, (size_t)where->size);
     if (!failed && make_index(&in, where))
         failed = fail(error, "cannot be read: not enough memory");
-    free(in.members);
-    free(in.headers);
-    free(in.names);
+    hdpy_large_free(in.members, in.room * sizeof(*in.members));
+    hdpy_large_free(in.headers, in.room * sizeof(*in.headers));
+    hdpy_large_free(in.names, in.names_room);
     return failed;
 }
 
@@ -550,8 +564,8 @@ void hdpy_zip_free(hdpy_zip *zip)
 {
     if (!zip)
         return;
-    free(zip->members);
-    free(zip->names);
+    hdpy_large_free(zip->members, zip->room * sizeof(*zip->members));
+    hdpy_large_free(zip->names, zip->names_room);
     free(zip);
 }
 
