@@ -1,5 +1,6 @@
 """Apache configuration from the templates in conf/."""
 
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -111,6 +112,11 @@ def system(parts: Installation, path: Path) -> str:
         link=link(parts),
         site=directory(path, options={}),
     )
+
+
+def user_lines(user: str, group: str) -> str:
+    """The lines that say who serves, where root starts Apache."""
+    return f"User {user}\nGroup {group}" if os.geteuid() == 0 else ""
 
 
 def load_modules(parts: Installation, names: Iterable[str]) -> str:

@@ -2,8 +2,8 @@
 Python.
 
 Of all that have a URL's path the one with most components of it answers; of equal ones Python, then
-directories.  Apache takes the first Alias that fits, so they are in this order.  ArchiveAlias goes by
-components itself; what it cannot see, since AliasMatch has patterns, is said by a variable.
+directories.  Apache takes the first Alias that fits, so they are in this order.  ArchiveAlias goes
+by components itself; what it cannot see, since AliasMatch has patterns, is said by a variable.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -74,7 +74,7 @@ def mounts(
     roots = dict.fromkeys(directory for found in served.values() for directory in found)
     lines += [render("mount", directory=quotable(directory)) for directory in roots]
     parents = dict.fromkeys(file.parent for _, file in zips if file.parent not in roots)
-    lines += [render("archive", directory=quotable(directory)) for directory in parents]
+    lines += [_archives(directory) for directory in parents]
     if any(script.is_relative_to(directory) for directory in roots):
         lines.append(_denied(script))
     return "\n".join(lines)
@@ -113,6 +113,11 @@ def _rewrites(places: Sequence[Place], archives: Collection[str]) -> list[str]:
             flags = "L" if place.directories else flags
             lines.append(f'RewriteRule "{place.pattern}" - [{flags}]')
     return ["RewriteEngine On", *lines] if lines else []
+
+
+def _archives(directory: Path) -> str:
+    pattern = _pattern(str(directory).rstrip("/"))
+    return render("archive", directory=quotable(directory), pattern=pattern)
 
 
 def _denied(script: Path) -> str:

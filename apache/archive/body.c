@@ -323,6 +323,8 @@ apr_status_t hdpy_body_send(hdpy_body *body, request_rec *r)
         APR_BRIGADE_INSERT_TAIL(bb, bucket_of(body, r, list));
     if (body->as_gzip)
         add_gzip_tail(bb, body->member);
+    if (body->length <= FLUSHED)
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(list));
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(list));
     body->from->c = r->connection;
     status = ap_pass_brigade(r->output_filters, bb);

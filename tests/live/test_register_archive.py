@@ -50,7 +50,9 @@ MEMBERS = {
     "second.txt": "second of the archive",
     "long.txt": TEXT,
     "zip only.txt": "zip only",
-    ".htaccess": "nothing",
+    ".htaccess": "hidden",
+    "sub/.git/config": "hidden",
+    "sub/not.hidden": "not hidden",
 }
 
 
@@ -63,6 +65,7 @@ def script(module_site: Path):
     (module_site / "files/a.txt").write_text("a of the directory")
     (module_site / "more/m.txt").write_text("m of the directory")
     with running_script(module_site, SCRIPT) as running:
+        running.log.allow("AH01630")  # denied
         yield running
 
 
@@ -114,6 +117,13 @@ def test_python_wins_with_as_many_components_or_more(script: Script, path: str):
 @pytest.mark.parametrize("path", ["/zip", "/zip/none", "/zip/sub", "/zip/sub/", "/zip/a.txt/more"])
 def test_python_answers_what_the_archive_has_not(script: Script, path: str):
     assert script.text(path) == f"Python: {path}"
+
+
+def test_hidden_members_are_forbidden(script: Script):
+    for path in ("/zip/.htaccess", "/zip/sub/.git/config"):
+        answer = script.get(path)
+        assert answer.status == 403 and "hidden" not in answer.text
+    assert script.text("/zip/sub/not.hidden") == "not hidden"
 
 
 def test_an_archive_at_the_root_of_another_port(script: Script):
