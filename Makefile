@@ -1,6 +1,7 @@
 # make serve, make test: everything else they need, they do.
 #   PYTHON=/path/to/python3  use this Python         VENV=.venv-3.11  in an environment of its own
 #   SITE=samples             the directory to serve  ARGS="--port 0"  further options of the command
+#   ARGS=600                 make fuzz for so many seconds
 #   QUICK=1                  make bench in two minutes
 VENV ?= .venv
 SITE ?= samples
@@ -14,7 +15,7 @@ ifneq ($(PYTHON),$(shell cat $(VENV)/.python 2>/dev/null))
 endif
 endif
 
-.PHONY: serve build test docs asan soak check bench bench-peers bench-check clean
+.PHONY: serve build test docs asan fuzz soak check bench bench-peers bench-check clean
 
 serve: build
 	@$(VENV)/bin/httpdapy serve $(SITE) $(ARGS)
@@ -30,6 +31,9 @@ docs: $(VENV)/.docs-ready
 
 asan: build $(VENV)/.test-ready
 	setup/asan.sh $(VENV) $(ARGS)
+
+fuzz: build $(VENV)/.test-ready
+	setup/fuzz.sh $(VENV) $(ARGS)
 
 soak: build $(VENV)/.test-ready
 	$(VENV)/bin/python tests/soak.py $(ARGS)
@@ -63,5 +67,5 @@ $(VENV)/.test-ready: $(VENV)/.ready setup/requirements-test.txt
 $(VENV)/.docs-ready: $(VENV)/.ready setup/requirements-docs.txt
 	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r setup/requirements-docs.txt && touch $@
 
-$(LINK): $(VENV)/.ready setup/link.sh $(wildcard apache/*.c apache/*.h)
+$(LINK): $(VENV)/.ready setup/link.sh $(wildcard apache/*.c apache/*.h apache/archive/*.c apache/archive/*.h)
 	@setup/link.sh $(VENV) $@

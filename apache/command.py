@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -51,17 +52,60 @@ def serve(arguments: argparse.Namespace) -> int:
         express=arguments.express,
     )
     server = Server(installation.find(), settings, _error_line, _access_log)
+    return _serve(server, f"Serving {settings.directory} at")
+
+
+def _serve(server: Server, what: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         with server:
             for file, reason in server.broken_htaccess():
                 raise ConfigError(f"{file}: {reason or 'Apache does not accept it'}; correct it")
-            print(f"Serving {settings.directory} at {server.url}", flush=True)
+            print(f"{what} {server.url}", flush=True)
             status = server.wait()
             raise ServerError(f"Apache ended by itself, with status {status}", list(server.log))
     except _Interrupted:
         return 0
+
+
+def archive(arguments: argparse.Namespace) -> int:
+    """Serve an archive until Ctrl-C or SIGTERM."""
+    from .archive_server import ArchiveServer, ArchiveServerConfig
+
+    parts = installation.find()
+    config.check_archives(parts)
+    file = _archive(arguments.archive)
+    if not arguments.prefix.startswith("/"):
+        raise ConfigError(f"the prefix begins with a slash: --prefix /{arguments.prefix}")
+    settings = ArchiveServerConfig(
+        directory=file.parent,
+        archive=file,
+        prefix=arguments.prefix,
+        host=arguments.host,
+        port=arguments.port,
+        processes=arguments.processes,
+        threads=arguments.threads,
+    )
+    server = ArchiveServer(parts, settings, _error_line, _access_log)
+    return _serve(server, f"Serving {file} at")
+
+
+def pack(arguments: argparse.Namespace) -> int:
+    """Make an archive of a directory."""
+    from .pack import pack as packed
+
+    target = Path(arguments.archive)
+    if target.is_dir():
+        raise ConfigError(f"{target} is a directory; name the archive to write")
+    done = packed(_site(arguments.directory), target)
+    print(
+        f"{target}: {done.deflated} files deflated, {done.stored} stored; "
+        f"{done.size:,} bytes in {done.packed_size:,}"
+    )
+    if done.left_out:
+        print(f"left out: {', '.join(done.left_out)}")
+    return 0
 
 
 def run(arguments: list[str]) -> NoReturn:
@@ -122,6 +166,17 @@ def _site(directory: str) -> Path:
     return Path(os.path.realpath(path))
 
 
+def _archive(name: str) -> Path:
+    path = Path(name)
+    if not path.exists():
+        raise ConfigError(
+            f"the archive {path} does not exist; 'httpdapy pack DIR {path}' makes one"
+        )
+    if not zipfile.is_zipfile(path):
+        raise ConfigError(f"{path} is no zip archive")
+    return Path(os.path.realpath(path))
+
+
 def _fail(message: str) -> int:
     print(f"httpdapy: {message}", file=sys.stderr)
     return 2
@@ -160,10 +215,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve a directory; its .py files run. After --: mod_wsgi-express's options.",
     )
     _add_directory(command)
-    command.add_argument("--port", type=_port, default=8008, help="8008; 0 takes a free one")
-    command.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    command.add_argument("--processes", type=_count, default=1, metavar="N", help="1")
-    command.add_argument("--threads", type=_count, default=16, metavar="N", help="per process (16)")
+    _add_server(command)
     command.add_argument(
         "--debug", action="store_true", help="show errors in the browser (PythonOption debug 1)"
     )
@@ -178,6 +230,25 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("script", metavar="SCRIPT", help="its file, or -m and a module's name")
     command.add_argument("arguments", nargs="*", metavar="...", help="the script's own")
 
+    command = commands.add_parser(
+        "archive",
+        help="serve a zip archive",
+        description="Serve the members of a zip archive, as if they were files.",
+    )
+    command.add_argument("archive", metavar="FILE.zip")
+    command.add_argument("--prefix", default="/", help="path of their URLs (/)")
+    _add_server(command)
+    command.set_defaults(run=archive)
+
+    command = commands.add_parser(
+        "pack",
+        help="make a zip archive to be served",
+        description="Make a zip archive of a directory; what gets smaller is deflated.",
+    )
+    command.add_argument("directory", metavar="DIR")
+    command.add_argument("archive", metavar="FILE.zip")
+    command.set_defaults(run=pack)
+
     command = commands.add_parser("check", help="say what a server would find here")
     _add_directory(command)
     command.set_defaults(run=check)
@@ -186,6 +257,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_directory(command)
     command.set_defaults(run=print_config)
     return parser
+
+
+def _add_server(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=_port, default=8008, help="8008; 0 takes a free one")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    command.add_argument("--processes", type=_count, default=1, metavar="N", help="1")
+    command.add_argument("--threads", type=_count, default=16, metavar="N", help="per process (16)")
 
 
 def _add_directory(command: argparse.ArgumentParser) -> None:

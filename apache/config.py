@@ -1,11 +1,13 @@
 """Apache configuration from the templates in conf/."""
 
+import os
 import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from .. import __version__
+from .errors import ConfigError
 from .installation import Installation
 from .templates import quotable as _path
 from .templates import render as _render
@@ -38,9 +40,25 @@ def link(parts: Installation) -> str:
     return _render(
         "link",
         link=_path(parts.link),
+        archive=archive_module(parts),
         entry=_path(parts.entry),
         own_gil="" if sys.version_info >= (3, 12) else "# ",
     )
+
+
+def archive_module(parts: Installation) -> str:
+    """The line that loads what ArchiveAlias needs, if it is there."""
+    path = parts.archive
+    return f'LoadModule httpdapy_archive_module "{_path(path)}"' if path is not None else ""
+
+
+def check_archives(parts: Installation) -> None:
+    """Raises ConfigError where there is no ArchiveAlias."""
+    if parts.archive is None:
+        raise ConfigError(
+            "archives need mod_httpdapy_archive, which was not made for want of zlib's headers; "
+            "install zlib1g-dev, then run 'make build' in Httpdapy's checkout"
+        )
 
 
 def directory(
@@ -94,6 +112,11 @@ def system(parts: Installation, path: Path) -> str:
         link=link(parts),
         site=directory(path, options={}),
     )
+
+
+def user_lines(user: str, group: str) -> str:
+    """The lines that say who serves, where root starts Apache."""
+    return f"User {user}\nGroup {group}" if os.geteuid() == 0 else ""
 
 
 def load_modules(parts: Installation, names: Iterable[str]) -> str:

@@ -14,12 +14,16 @@ _BUILD = "run 'make build' in Httpdapy's checkout"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """The parts a server is made of.  Every path exists."""
+    """The parts a server is made of.  Every path exists.
+
+    archive: None where there were no headers of zlib to make it with.
+    """
 
     httpd: Path
     modules: Path  #: directory of Apache's modules
     wsgi: Path  #: mod_wsgi for this Python
     link: Path  #: mod_httpdapy.so
+    archive: Path | None  #: mod_httpdapy_archive.so
     entry: Path  #: the script that mod_wsgi runs
     home: Path  #: the virtual environment
     mime_types: Path  #: content types by the ends of names
@@ -44,11 +48,13 @@ def find() -> Installation:
             f"Apache is not here ({apxs_config.HTTPD}); install it, on Debian and Ubuntu with "
             f"'apt-get install apache2 apache2-dev', or {_BUILD}"
         )
+    archive = Path(sys.prefix) / "lib" / "mod_httpdapy_archive.so"
     parts = Installation(
         httpd=Path(httpd),
         modules=Path(apxs_config.LIBEXECDIR),
         wsgi=Path(MOD_WSGI_SO),
         link=Path(sys.prefix) / "lib" / "mod_httpdapy.so",
+        archive=archive if archive.exists() else None,
         entry=Path(__file__).resolve().parent / "entry.wsgi",
         home=Path(sys.prefix),
         mime_types=Path(find_mimetypes()),

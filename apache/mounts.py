@@ -1,10 +1,12 @@
-"""Apache configuration for directories whose files answer for URLs, beside handlers in Python.
+"""Apache configuration for directories and archives whose files answer for URLs, beside handlers in
+Python.
 
-Of all that have a URL's path the one with most components of it answers; of equal ones Python.
-Apache takes the first Alias that fits, so they are in this order.
+Of all that have a URL's path the one with most components of it answers; of equal ones Python, then
+directories.  Apache takes the first Alias that fits, so they are in this order.  ArchiveAlias goes
+by components itself; what it cannot see, since AliasMatch has patterns, is said by a variable.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,26 +46,35 @@ def mounts(
     *,
     answers: Path,
     script: Path,
+    archives: Iterable[tuple[str, Path]] = (),
 ) -> str:
-    """The lines for *directories*, each with its path, beside *routes*, paths of handlers and
-    whether they are prefixes.
+    """The lines for *directories* and *archives*, each with its path, beside *routes*, paths of
+    handlers and whether they are prefixes.
 
-    Of directories at one path the first that has the file is taken.
+    Of directories at one path the first that has the file is taken, and so it is of archives.  What
+    an archive has not is left to what else has the path.
     answers: the file that stands for all handlers; the lines that map the rest to it come after.
     script: the file whose text must not be sent.
     """
     served: dict[str, list[Path]] = {}
     for path, directory in directories:
         served.setdefault(_trimmed(path), []).append(directory)
-    if not served:
-        return ""
     places = [Place(_trimmed(path), is_prefix) for path, is_prefix in routes]
+    of_python = {place.path for place in places if place.is_prefix}
+    zips = [(_trimmed(path), file) for path, file in archives]
+    zips = [(path, file) for path, file in zips if path not in of_python]
+    if not served and not zips:
+        return ""
     places += [Place(path, directories=tuple(found)) for path, found in served.items()]
     places.sort(key=lambda place: (-place.depth, bool(place.directories)))
     lines = ["LogLevel alias:error"]  # which warns of paths below others
-    lines += [*_rewrites(places), *(_alias(place, answers) for place in places)]
+    lines += _rewrites(places, {path for path, _ in zips})
+    lines += [_alias(place, answers) for place in places]
+    lines += [f'ArchiveAlias "{_quoted(path) or "/"}" "{quotable(file)}"' for path, file in zips]
     roots = dict.fromkeys(directory for found in served.values() for directory in found)
     lines += [render("mount", directory=quotable(directory)) for directory in roots]
+    parents = dict.fromkeys(file.parent for _, file in zips if file.parent not in roots)
+    lines += [_archives(directory) for directory in parents]
     if any(script.is_relative_to(directory) for directory in roots):
         lines.append(_denied(script))
     return "\n".join(lines)
@@ -81,19 +92,32 @@ def _alias(place: Place, answers: Path) -> str:
     return f'Alias "{_quoted(place.path)}{end}" "{directory}{end}"'
 
 
-def _rewrites(places: Sequence[Place]) -> list[str]:
+def _rewrites(places: Sequence[Place], archives: Collection[str]) -> list[str]:
     """Lines that look which directory has a file, if several are at one path; what comes before
-    them in order is left to the aliases."""
-    if all(len(place.directories) < 2 for place in places):
-        return []
-    lines = ["RewriteEngine On"]
+    them in order is left to the aliases.
+
+    archives: their paths.  Where these have places at or below them whose components Apache's
+    ArchiveAlias does not know, the lines say how many an archive needs to come before.
+    """
+    lines: list[str] = []
+    has_several = any(len(place.directories) > 1 for place in places)
     for place in places:
+        flags = "L"
+        if any(f"{place.path}/".startswith(f"{path}/") for path in archives):
+            flags = f"L,E=httpdapy.depth:{place.depth + 1}"
         for directory in place.directories if len(place.directories) > 1 else ():
             file = quotable(directory).replace("$", "\\$").replace("%", "\\%") + "/$1"
             lines.append(f'RewriteCond "{file}" -f')
-            lines.append(f'RewriteRule "^{_pattern(place.path)}/(.+)$" "{file}" [L]')
-        lines.append(f'RewriteRule "{place.pattern}" - [L]')
-    return lines
+            lines.append(f'RewriteRule "^{_pattern(place.path)}/(.+)$" "{file}" [{flags}]')
+        if has_several or (flags != "L" and not place.directories):
+            flags = "L" if place.directories else flags
+            lines.append(f'RewriteRule "{place.pattern}" - [{flags}]')
+    return ["RewriteEngine On", *lines] if lines else []
+
+
+def _archives(directory: Path) -> str:
+    pattern = _pattern(str(directory).rstrip("/"))
+    return render("archive", directory=quotable(directory), pattern=pattern)
 
 
 def _denied(script: Path) -> str:

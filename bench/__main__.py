@@ -23,7 +23,6 @@ def main() -> int:
     if arguments.check or arguments.store:
         return guard.store() if arguments.store else guard.check()
     bench = Bench(quick=arguments.quick)
-    bench.report.later = work.LATER
     clock = machine.Clock()
     failed = {}
     for each in work.ALL:

@@ -70,16 +70,11 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     lacking: dict[str, str] = field(default_factory=dict)  #: contender or row, and what to do
-    later: Sequence[tuple[str, str, str, str]] = ()  #: work, against, goal, what it needs
 
     def markdown(self) -> str:
         rows = [
             (r.work, r.against, _text(r.figure, r.unit), str(r.goal or "-"), r.reached)
             for r in self.rows
-        ]
-        rows += [
-            (work, against, f"later: {needs}", goal, "")
-            for work, against, goal, needs in self.later
         ]
         figures = [(f.work, f.contender, f.setting, _text(f.figure, f.unit)) for f in self.figures]
         parts = [

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
 from . import BenchError, machine
+from .archives import archives
 from .bench import HELLO, Bench, Turn, running, turns
 from .contenders import (
     ALONE,
@@ -28,13 +29,6 @@ from .load import CREDENTIALS, POST_FORM, SEND_CREDENTIALS, Spread, ratio, uploa
 from .report import Goal, at_least, at_most
 from .scripts import api_calls, run_startup, static_files, url_handlers
 from .servers import Server, Setting
-
-#: Work, against, goal, and what it waits for.
-LATER = (
-    ("archive member, stored", "the same static file", "at least 1", "archives"),
-    ("archive member, deflated, gzip client, 16 KB", "mod_deflate", "at least 3.5", "archives"),
-    ("archive member, deflated, gzip client, 1 MB", "mod_deflate", "at least 100", "archives"),
-)
 
 _UPLOAD_MB = 100
 # Each of wrk's threads asks for the page of a directory of its own.
@@ -292,6 +286,7 @@ ALL = (
     startup,
     url_handlers,
     static_files,
+    archives,
     api_calls,
     run_startup,
 )

@@ -22,6 +22,7 @@ urlHandler = _default.urlHandler
 insertHandlerForPort = _default.insertHandlerForPort
 apiFunction = _default.apiFunction
 registerAPIFunction = _default.registerAPIFunction
+registerArchiveFile = _default.registerArchiveFile
 registerOpdefPath = _default.registerOpdefPath
 registerStaticFilesDirectory = _default.registerStaticFilesDirectory
 registerWSGIApp = _default.registerWSGIApp
@@ -66,6 +67,7 @@ __all__ = [
     "notFoundResponse",
     "redirect",
     "registerAPIFunction",
+    "registerArchiveFile",
     "registerOpdefPath",
     "registerStaticFilesDirectory",
     "registerWSGIApp",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..apache import application
+from ..apache.config import check_archives
 from ..apache.mounts import mounts
 from ..apache.ports import Port
 from . import script
@@ -32,6 +33,8 @@ def configuration(
     listeners: dict[str, Listener],
 ) -> str:
     """All of the configuration, in *root*, for the ports at *listeners*.  Raises ConfigError."""
+    if any(port["archives"] for port in description["ports"].values()):
+        check_archives(parts)
     options = dict(word.split("=", 1) for word in os.environ.get(OPTIONS, "").split())
     for name in ("max_request_size", "max_in_memory_file_upload_size"):
         if description[name] is not None:
@@ -48,6 +51,7 @@ def configuration(
                 [(path, Path(each)) for path, each in port["mounts"]],
                 answers=directory / ".hwebserver",
                 script=script.file(),
+                archives=[(path, Path(each)) for path, each in port["archives"]],
             ),
         )
         for name, port in description["ports"].items()

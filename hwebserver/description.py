@@ -16,7 +16,7 @@ _MAIN_TOO = ("", "0", "-1", MAIN)
 
 def describe(registry: Registry, arguments: Arguments) -> dict[str, Any]:
     """What is registered, and what run() was given; a port has its name, settings, paths of
-    handlers and mounts.
+    handlers, mounts and archives.
 
     Raises OperationFailed for a settings file with a mistake.
     """
@@ -38,5 +38,6 @@ def _port(port: Port, in_file: dict[str, Any]) -> dict[str, Any]:
     return {
         "settings": {**in_file, **port.settings},
         "routes": [[route.path, route.is_prefix] for route in port.routes],
-        "mounts": [[mount.path, str(mount.directory)] for mount in port.mounts],
+        "mounts": [[mount.path, str(mount.files)] for mount in port.mounts],
+        "archives": [[archive.path, str(archive.files)] for archive in port.archives],
     }

@@ -105,7 +105,7 @@ def _check(registry: Registry) -> None:
     port = registry.ports[MAIN]
     if len(registry.ports) > 1 or port.settings:
         raise OperationFailed("a directory is served at Apache's ports, with Apache's settings")
-    if port.mounts:
+    if port.mounts or port.archives:
         raise OperationFailed("a directory's files are sent by Apache, without registering any")
 
 

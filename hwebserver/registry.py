@@ -49,10 +49,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A directory, absolute, whose files answer below a path."""
+    """A directory, or an archive, absolute, whose files answer below a path."""
 
     path: str
-    directory: Path
+    files: Path
 
 
 @dataclass(slots=True)
@@ -61,6 +61,7 @@ class Port:
 
     routes: list[Route] = field(default_factory=list)
     mounts: list[Mount] = field(default_factory=list)
+    archives: list[Mount] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     #: API functions by name
     functions: dict[str, APIFunction] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from .opdef import opdef_handler
 from .registry import Registry, Route
 from .running import request_shutdown, run
 from .settings import checked
-from .static import mount_of, port_name
+from .static import archive_mount, mount_of, port_name
 from .wsgi import wsgi_handler
 
 if TYPE_CHECKING:
@@ -125,6 +125,21 @@ class Server:
         for what is no directory.
         """
         self.registry.port(port_name(port)).mounts.append(mount_of(directory, url_prefix))
+
+    def registerArchiveFile(
+        self, archive_file: str | PathLike[str], url_prefix: str, port: int | str = -1
+    ) -> None:
+        """Have Apache send the members of the zip *archive_file* below *url_prefix*, as if they were
+        files; no Python runs for them.
+
+        archive_file: counts from the working directory; it may be replaced while the server runs.
+        port: a port's name, or -1 or 0 for the main one.
+
+        Of all that have a URL's path the one with most components of it answers, and of equal ones
+        a handler, then a directory; of archives at one prefix the first that has the file.  What it
+        has not is left to the others.  Raises OperationFailed for what is no file.
+        """
+        self.registry.port(port_name(port)).archives.append(archive_mount(archive_file, url_prefix))
 
     def registerOpdefPath(self, url_prefix: str = "/opdef", port: int | str = -1) -> None:
         """Have sections of Houdini's digital assets answer below *url_prefix*, each by its name as

@@ -185,7 +185,7 @@ class Service:
 
     def _check(self) -> None:
         ports = self._description["ports"]
-        if not any(port["routes"] or port["mounts"] for port in ports.values()):
+        if not any(port["routes"] or port["mounts"] or port["archives"] for port in ports.values()):
             raise OperationFailed(
                 f"no URL handlers are registered with the server {self.server.name}; register some "
                 "before run(), by urlHandler() for one"
@@ -197,11 +197,17 @@ class Service:
             for port in self._description["ports"].values()
             for _, directory in port["mounts"]
         )
+        archives = (
+            Path(file)
+            for port in self._description["ports"].values()
+            for _, file in port["archives"]
+        )
         return [
             *own_parts(parts),
             ("the script", script.file()),
             ("the working directory", Path.cwd()),
             *(("the static directory", each) for each in mounts),
+            *(("the archive", each) for each in archives),
             *(
                 ("the module", Path(file))
                 for file in sorted(sources.loaded())

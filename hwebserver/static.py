@@ -1,4 +1,4 @@
-"""Directories whose files Apache sends itself."""
+"""Directories and archives whose files Apache sends itself."""
 
 from __future__ import annotations
 
@@ -17,15 +17,32 @@ def mount_of(directory: str | os.PathLike[str], url_prefix: str) -> Mount:
 
     Raises OperationFailed for what is no directory, and for a prefix that is none.
     """
-    if not url_prefix.startswith("/"):
-        raise OperationFailed(f"url_prefix begins with a slash: /{url_prefix}, not {url_prefix!r}")
-    if not url_prefix.isprintable() or "${" in url_prefix:
-        raise OperationFailed(f"Apache's configuration cannot hold the url_prefix {url_prefix!r}")
+    _check_prefix(url_prefix)
     path = Path(directory).absolute()
     if not path.is_dir():
         why = "is no directory" if path.exists() else "does not exist"
         raise OperationFailed(f"registerStaticFilesDirectory: {path} {why}")
     return Mount(url_prefix, path)
+
+
+def archive_mount(archive_file: str | os.PathLike[str], url_prefix: str) -> Mount:
+    """The members of *archive_file*, which counts from the working directory, below *url_prefix*.
+
+    Raises OperationFailed for what is no file, and for a prefix that is none.
+    """
+    _check_prefix(url_prefix)
+    path = Path(archive_file).absolute()
+    if not path.is_file():
+        why = "is no file" if path.exists() else "does not exist"
+        raise OperationFailed(f"registerArchiveFile: {path} {why}")
+    return Mount(url_prefix, path)
+
+
+def _check_prefix(url_prefix: str) -> None:
+    if not url_prefix.startswith("/"):
+        raise OperationFailed(f"url_prefix begins with a slash: /{url_prefix}, not {url_prefix!r}")
+    if not url_prefix.isprintable() or "${" in url_prefix:
+        raise OperationFailed(f"Apache's configuration cannot hold the url_prefix {url_prefix!r}")
 
 
 def port_name(port: int | str) -> str:

@@ -2,7 +2,8 @@
 # Install what Httpdapy stands on, where it is missing: Apache with its headers, a C compiler, and a
 # Python with headers and venv.  From the distribution's packages as root or with sudo; otherwise
 # Apache comes from PyPI later (setup/environment.sh), and the rest has to be there.
-# With the argument "test": what the tests ask the server with instead, a browser and curl.
+# With the argument "test": what the tests ask the server with instead, a browser and curl.  With "fuzz":
+# clang with libFuzzer.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -12,11 +13,18 @@ if [ "${1:-}" = test ]; then
     without="Tests that need it are left out."
     command -v chromium >/dev/null || missing="$missing chromium"
     command -v curl >/dev/null || missing="$missing curl"
+elif [ "${1:-}" = fuzz ]; then
+    without="There is no fuzzing without it."
+    command -v clang >/dev/null || missing="$missing clang"
+    # libFuzzer is in a package with the number of the compiler's version
+    runtime=$(ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a 2>/dev/null | head -1)
+    [ -n "$runtime" ] || missing="$missing libclang-rt-dev"
 else
     without="Apache will be built from PyPI; a compiler and Python have to be installed by hand."
     command -v apxs >/dev/null || command -v apxs2 >/dev/null || missing="$missing apache2-dev"
     command -v apache2 >/dev/null || command -v httpd >/dev/null || missing="$missing apache2-bin"
     [ -e /etc/mime.types ] || missing="$missing media-types"
+    [ -e /usr/include/zlib.h ] || missing="$missing zlib1g-dev"
     command -v cc >/dev/null || missing="$missing gcc libc6-dev"
     [ -n "${PYTHON:-}" ] || setup/python.sh >/dev/null 2>&1 ||
         missing="$missing python3 python3-venv python3-dev"
