@@ -15,6 +15,8 @@
 #include "apr_strings.h"
 #include "util_filter.h"
 
+#include <stdlib.h>
+
 #include "link.h"
 #include "watch.h"
 
@@ -50,7 +52,12 @@ static void take_private_headers(hdpy_answer *answer)
     const char *reason = apr_table_get(r->headers_out, HDPY_HEADER_DOCUMENT);
     const char *redirect = apr_table_get(r->headers_out, HDPY_HEADER_REDIRECT);
     const char *files = apr_table_get(r->headers_out, HDPY_HEADER_WATCH);
+    const char *status = apr_table_get(r->headers_out, HDPY_HEADER_STATUS);
 
+    if (status) {
+        r->status = atoi(status);
+        apr_table_unset(r->headers_out, HDPY_HEADER_STATUS);
+    }
     if (reason) {
         answer->document = apr_pstrdup(r->pool, reason);
         apr_table_unset(r->headers_out, HDPY_HEADER_DOCUMENT);
@@ -169,6 +176,11 @@ hdpy_answer *hdpy_answer_filter(request_rec *r, const char *watch_key)
     answer->watch_key = watch_key;
     answer->filter = ap_add_output_filter_handle(filter_handle, answer, r, r->connection);
     return answer;
+}
+
+int hdpy_answer_has_begun(const hdpy_answer *answer)
+{
+    return answer->begun;
 }
 
 /* ---- the direct way ------------------------------------------------------------------------ */

@@ -100,6 +100,11 @@ class Process:
             while data := os.read(output.fileno(), 65536):
                 self._output(data)
 
+    @property
+    def pid(self) -> int:
+        """Id of the process that starts the others."""
+        return self._process.pid
+
     def poll(self) -> int | None:
         """Apache's exit status, or None while it runs."""
         return self._process.poll()

@@ -12,6 +12,7 @@ from .response import Response
 from .responses import errorResponse, fileResponse, notFoundResponse, redirect
 from .server import Server
 from .uploads import UploadedFile
+from .websocket import WebSocket
 
 _default = Server("main")
 
@@ -19,12 +20,14 @@ run = _default.run
 requestShutdown = _default.requestShutdown
 isInDebugMode = _default.isInDebugMode
 urlHandler = _default.urlHandler
+webSocket = _default.webSocket
 insertHandlerForPort = _default.insertHandlerForPort
 apiFunction = _default.apiFunction
 registerAPIFunction = _default.registerAPIFunction
 registerOpdefPath = _default.registerOpdefPath
 registerStaticFilesDirectory = _default.registerStaticFilesDirectory
 registerWSGIApp = _default.registerWSGIApp
+registerASGIApp = _default.registerASGIApp
 setSettingsForPort = _default.setSettingsForPort
 setCORSWhitelist = _default.setCORSWhitelist
 setLogInfo = _default.setLogInfo
@@ -58,6 +61,7 @@ __all__ = [
     "URLHandler",
     "UploadedFile",
     "WarningSeverity",
+    "WebSocket",
     "apiFunction",
     "errorResponse",
     "fileResponse",
@@ -66,6 +70,7 @@ __all__ = [
     "notFoundResponse",
     "redirect",
     "registerAPIFunction",
+    "registerASGIApp",
     "registerOpdefPath",
     "registerStaticFilesDirectory",
     "registerWSGIApp",
@@ -80,4 +85,5 @@ __all__ = [
     "urlHandler",
     "webServerSeverity",
     "webServerVerbosity",
+    "webSocket",
 ]

@@ -11,6 +11,7 @@ from .urls import NoModuleError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import ModuleType
 
     from .modules import Modules
@@ -20,6 +21,35 @@ if TYPE_CHECKING:
 
 class MissingHandlerError(LookupError):
     """The module has no RequestHandler."""
+
+
+def answer(request: ServedRequest, run: Callable[[ServedRequest], None]) -> None:
+    """Have *run* run the request's handler, and leave its answer in *request*."""
+    try:
+        run(request)
+        if forks.is_child:
+            forks.end(None)
+        request.begin()
+    except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, ends here
+        if forks.is_child:
+            forks.end(error)
+        answer_error(request, error)
+        request.begin()
+    if current_stdout.get() is not None:
+        current_stdout.set(None)
+
+
+async def answer_async(request: ServedRequest, result: Awaitable[object]) -> None:
+    """As answer(), of a handler on an event loop: *result* is what it is going to return."""
+    try:
+        conclude(request, await result)
+        request.begin()
+    except Exception as error:  # noqa: BLE001 - as above; whoever cancels the task ends it
+        answer_error(request, error)
+        request.begin()
+    except (SERVER_RETURN, SystemExit) as error:
+        answer_error(request, error)
+        request.begin()
 
 
 class Dispatcher:
@@ -33,18 +63,7 @@ class Dispatcher:
 
     def answer(self, request: ServedRequest) -> None:
         """Run the request's handler and leave its answer in *request*."""
-        try:
-            self._run(request)
-            if forks.is_child:
-                forks.end(None)
-            request.begin()
-        except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, ends here
-            if forks.is_child:
-                forks.end(error)
-            _answer_error(request, error)
-            request.begin()
-        if current_stdout.get() is not None:
-            current_stdout.set(None)
+        answer(request, self._run)
 
     def _run(self, request: ServedRequest) -> None:
         place = request.place
@@ -55,7 +74,7 @@ class Dispatcher:
             start = module.RequestHandler.for_request
         except AttributeError:
             raise MissingHandlerError(_missing(module)) from None
-        _conclude(request, start(request).Handle())
+        conclude(request, start(request).Handle())
 
     def _module(self, request: ServedRequest, place: Place) -> ModuleType:
         settings, filename, stamp, looked = place
@@ -97,7 +116,7 @@ def _missing(module: ModuleType) -> str:
     return f"{module.__file__} defines no class RequestHandler"
 
 
-def _conclude(request: ServedRequest, result: object, what: str = "Handle() returned") -> None:
+def conclude(request: ServedRequest, result: object, what: str = "Handle() returned") -> None:
     """Act on the result of a handler (reference 2.5); *what*: how it was given, for the log."""
     name = result_name(result)
     if name == "REQ_PROCEED":
@@ -113,7 +132,8 @@ def _conclude(request: ServedRequest, result: object, what: str = "Handle() retu
         _give_up(request, 500, message)
 
 
-def _answer_error(request: ServedRequest, error: BaseException) -> None:
+def answer_error(request: ServedRequest, error: BaseException) -> None:
+    """Make *error*, which ended the request's handler, the answer."""
     if isinstance(error, NoModuleError):
         request.apache_document(404, str(error))
     elif isinstance(error, RequestError):
@@ -141,7 +161,7 @@ def _leave(request: ServedRequest, error: SERVER_RETURN) -> None:
         request.log(message)
         _give_up(request, 500, message)
     else:
-        _conclude(request, result, "SERVER_RETURN has the result")
+        conclude(request, result, "SERVER_RETURN has the result")
 
 
 def _give_up(request: ServedRequest, status: int, reason: str) -> None:

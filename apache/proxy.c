@@ -1,0 +1,120 @@
+/* The proxied way: a process with an event loop answers, over a Unix socket.
+ *
+ *   PythonSocket path [upgrades]   none   where it listens; upgrades: for WebSockets only
+ *
+ * mod_proxy_http carries requests and WebSockets there.  What Python is to know of a request beside
+ * the client's own headers goes with it in two headers more, which replace any of the client's.  The
+ * answer comes back through the same filter as mod_wsgi's (answer.c), so that here, too, Python can
+ * leave it to Apache.
+ */
+#include "proxy.h"
+
+#include "http_core.h"
+#include "http_log.h"
+#include "http_protocol.h"
+#include "apr_strings.h"
+
+#include <string.h>
+
+#include "answer.h"
+#include "environment.h"
+#include "link.h"
+
+extern module AP_MODULE_DECLARE_DATA httpdapy_module;
+APLOG_USE_MODULE(httpdapy);
+
+static int is_upgrade(request_rec *r)
+{
+    const char *protocol = apr_table_get(r->headers_in, "Upgrade");
+
+    return protocol && ap_find_token(r->pool, protocol, "websocket");
+}
+
+int hdpy_proxy_takes(request_rec *r, const hdpy_dir_conf *conf)
+{
+    return conf->socket && (!conf->socket_upgrades || is_upgrade(r));
+}
+
+/* Append a field and a space; what a header or split(" ") would trip over is %xx. */
+static void append(apr_array_header_t *text, const char *field)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (const char *c = field ? field : ""; *c; c++) {
+        if (*c > ' ' && *c < 0x7f && *c != '%') {
+            *(char *)apr_array_push(text) = *c;
+        } else {
+            *(char *)apr_array_push(text) = '%';
+            *(char *)apr_array_push(text) = digits[(unsigned char)*c >> 4];
+            *(char *)apr_array_push(text) = digits[(unsigned char)*c & 15];
+        }
+    }
+    *(char *)apr_array_push(text) = ' ';
+}
+
+static const char *ended(apr_array_header_t *text)
+{
+    text->elts[text->nelts - 1] = '\0'; /* in place of the last space */
+    return text->elts;
+}
+
+/* The fields are those of interpreters/asgi.py's Facts.  The protocol, which is never empty, is last:
+ * spaces at the end would be lost. */
+static const char *facts(request_rec *r)
+{
+    apr_array_header_t *text = apr_array_make(r->pool, 256, 1);
+    conn_rec *c = r->connection;
+
+    append(text, r->uri);
+    append(text, r->useragent_ip);
+    append(text, apr_itoa(r->pool, c->client_addr->port));
+    append(text, c->local_ip);
+    append(text, apr_itoa(r->pool, c->local_addr->port));
+    append(text, ap_http_scheme(r));
+    append(text, ap_get_server_name(r));
+    append(text, apr_itoa(r->pool, ap_get_server_port(r)));
+    append(text, r->user);
+    append(text, r->protocol);
+    return ended(text);
+}
+
+static const char *one_field(request_rec *r, const char *field)
+{
+    apr_array_header_t *text = apr_array_make(r->pool, 256, 1);
+
+    append(text, field);
+    return ended(text);
+}
+
+int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target *target)
+{
+    const char *filename = r->filename, *handler = r->handler;
+    int proxyreq = r->proxyreq;
+    hdpy_answer *answer;
+    int status;
+
+    apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, facts(r));
+    apr_table_setn(r->headers_in, HDPY_HEADER_SETTINGS, one_field(r, target->settings));
+    apr_table_setn(r->notes, "proxy-nocanon", "1");
+    answer = hdpy_answer_filter(r, target->watch_key);
+    r->filename = (char *)hdpy_unparsed_uri(r); /* mod_proxy joins the two */
+    r->handler = apr_pstrcat(r->pool, "proxy:unix:", conf->socket, "|http://httpdapy", NULL);
+    status = ap_run_handler(r);
+    if (status == DECLINED) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0014: %s: PythonSocket needs mod_proxy and "
+                      "mod_proxy_http; load them", filename);
+        status = HTTP_INTERNAL_SERVER_ERROR;
+    }
+    r->filename = (char *)filename;
+    r->proxyreq = proxyreq;
+    r->handler = handler;
+    apr_table_unset(r->headers_in, HDPY_HEADER_REQUEST);
+    apr_table_unset(r->headers_in, HDPY_HEADER_SETTINGS);
+    if (status == HTTP_SERVICE_UNAVAILABLE && !hdpy_answer_has_begun(answer))
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0015: the Python process behind %s does not "
+                      "answer: it has ended, or ends", conf->socket);
+    else if (status == HTTP_GATEWAY_TIME_OUT && !hdpy_answer_has_begun(answer))
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: the handler of %s has not answered in "
+                      "time, or something keeps Python's event loop from running", r->uri);
+    return hdpy_answer_end(answer, status);
+}

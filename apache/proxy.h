@@ -1,0 +1,16 @@
+/* The proxied way: a process with an event loop answers, over a Unix socket. */
+#ifndef HTTPDAPY_PROXY_H
+#define HTTPDAPY_PROXY_H
+
+#include "httpd.h"
+
+#include "settings.h"
+#include "target.h"
+
+/* Whether PythonSocket sends the request there. */
+int hdpy_proxy_takes(request_rec *r, const hdpy_dir_conf *conf);
+
+/* Have mod_proxy ask there.  The status for Apache, never DECLINED. */
+int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target *target);
+
+#endif
