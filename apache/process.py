@@ -41,6 +41,11 @@ class Root:
         self._keeper.stdin.write(b"%d\n" % process)
         self._keeper.stdin.flush()
 
+    def forget(self) -> None:
+        """In a process that was forked: leave it to the one that has made it."""
+        assert self._keeper.stdin is not None
+        os.close(self._keeper.stdin.fileno())
+
     def remove(self) -> None:
         """Remove the directory, once Apache has ended."""
         shutil.rmtree(self.path, ignore_errors=True)

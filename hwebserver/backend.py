@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from ..handlers.request import Request
     from ..interpreters.asgi import Message, Receive, Scope, Send
     from .routing import Routers
+    from .server import Server
 
 #: Messages of WebSockets may not be larger, nor than a request: bytes.
 MAX_MESSAGE_SIZE = 64 * 1024**2
@@ -46,12 +49,19 @@ class Backend:
     """Answers what Apache sends to the socket *listening* by the handlers of *routers*.
 
     threads: how many handlers that are not asynchronous run at once.
+    server: the one that has them.
     """
 
     def __init__(
-        self, routers: Routers, listening: socket.socket, threads: int, max_request_size: int
+        self,
+        routers: Routers,
+        listening: socket.socket,
+        threads: int,
+        max_request_size: int,
+        server: Server,
     ) -> None:
         self._routers = routers
+        self._server_of_handlers = server
         self._listening = listening
         self._workers = Workers(threads)
         self._sockets: set[_OpenSocket] = set()
@@ -98,6 +108,17 @@ class Backend:
         """End it."""
         self._wait(self._stop())
         self._workers.stop()
+
+    def forget(self) -> None:
+        """In a process that was forked: leave the connections to the one that has them, where a
+        connection that is closed would else stay open."""
+        for connection in self._server.server_state.connections:
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                with suppress(OSError):
+                    os.close(transport.get_extra_info("socket").fileno())
+        with suppress(OSError):
+            os.close(self._listening.fileno())
 
     def _wait(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
@@ -148,6 +169,7 @@ class Backend:
             request = ASGIRequest(scope)
         except ForeignRequestError:
             return
+        request.server = self._server_of_handlers
         port = request.options["hwebserver_port"]
         request.log_file = self._routers.log_file(port)
         if scope["type"] == "websocket":

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+#: Whether the process may end while the loop runs.  Sub-interpreters have no such threads.
+is_daemon = False
 
 #: What a coroutine has returned, or what it has raised.
 _Outcome = tuple[Any, BaseException | None]
@@ -73,12 +75,21 @@ def event_loop() -> asyncio.AbstractEventLoop:
         if _loop is None:
             runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
             _loop = runner.get_loop()
-            # no daemon: sub-interpreters have none.  It is to end before Python waits for it, which
-            # no public function can have it do.
-            thread = threading.Thread(target=_run, args=[runner], name="event loop", daemon=False)
+            thread = threading.Thread(
+                target=_run, args=[runner], name="event loop", daemon=is_daemon
+            )
             thread.start()
-            threading._register_atexit(_loop.call_soon_threadsafe, _loop.stop)  # type: ignore[attr-defined]
+            if not is_daemon:
+                # It is to end before Python waits for it, which no public function can have it do.
+                threading._register_atexit(_loop.call_soon_threadsafe, _loop.stop)  # type: ignore[attr-defined]
         return _loop
+
+
+def forget() -> None:
+    """In a process that was forked: the loop's thread is the other one's."""
+    global _loop, _lock
+    _lock = threading.Lock()
+    _loop = None
 
 
 def _run(runner: asyncio.Runner) -> None:

@@ -110,7 +110,9 @@ class Embedded:
 
             listening = socket.socket(fileno=self._job["listening"])
             limit = arguments.max_request_size or MAX_REQUEST_SIZE
-            self._backend = Backend(routers, listening, arguments.max_num_threads, limit)
+            self._backend = Backend(
+                routers, listening, arguments.max_num_threads, limit, server
+            )
             self._backend.start()
 
     def stop(self) -> None:

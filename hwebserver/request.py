@@ -296,9 +296,10 @@ class Request:
 
         Raises OperationFailed where no script has called run().
         """
-        if running.served is None:
+        server = getattr(self.req, "server", None) or running.served
+        if server is None:
             raise OperationFailed(running.NO_SHUTDOWN)
-        running.request_shutdown(running.served)
+        running.request_shutdown(server)
 
     # -- for those who run handlers --------------------------------------------------------------
 

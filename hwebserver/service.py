@@ -344,7 +344,9 @@ class Service:
         if self._watcher is not None:
             self._watcher.is_failing = failed
         if not failed and not self._is_renewed:
-            self._renew(value)
+            error = self._renew(value)
+            if error is not None:
+                _say(f"the changed settings are not in force: {error}")
         self._restart_if_due()
 
     def _sources_changed(self) -> None:
@@ -360,8 +362,9 @@ class Service:
             self._is_restarting = True
             self._process.signal(signal.SIGUSR1)
 
-    def _renew(self, description: dict[str, Any]) -> None:
-        """Put what the changed script has registered into Apache's configuration.
+    def _renew(self, description: dict[str, Any]) -> Exception | None:
+        """Put what the changed script has registered into Apache's configuration, if Apache takes
+        it; else what keeps it from that.
 
         That takes another restart.  It is done once for a change: a script may register something
         else each time that it runs.
@@ -372,7 +375,7 @@ class Service:
             self._choose_ports()
             text = self._configure(description, self._listeners)
             if text == self._configuration:
-                return
+                return None
             self._write("httpd.conf", text)
             checked = subprocess.run(
                 [*self._command, "-t"],
@@ -384,12 +387,12 @@ class Service:
             if checked.returncode:
                 raise ConfigError(checked.stderr)
         except (ConfigError, OperationFailed) as error:
-            _say(f"the changed settings are not in force: {error}")
             self._description = before
             self._write("httpd.conf", self._configuration)
-            return
+            return error
         self._configuration = text
         self._is_changed = True
+        return None
 
     # -- stop ------------------------------------------------------------------------------------
 

@@ -95,8 +95,10 @@ class ASGIRequest(WSGIRequest):
         self._unended = {}
         self.headers_out = Headers()
         self.settings = _settings(settings)
-        #: where log() writes
+        #: where log() writes; "": to stderr
         self.log_file = ""
+        #: the hwebserver.Server that has the handlers
+        self.server: object = None
 
     def begin_by(self, exchange: Exchange) -> None:
         """The calling thread is about to run it, and reads and writes by *exchange*."""
