@@ -42,6 +42,9 @@
 /* Response header with a status that the proxied process's server has no words for. */
 #define HDPY_HEADER_STATUS "Httpdapy-Status"
 
+/* Response header with lines for the log of the virtual host, %xx in them decoded. */
+#define HDPY_HEADER_LOG "Httpdapy-Log"
+
 /* Request headers with what a proxied process is to know of a request: facts(), and the settings in
  * force; see proxy.c. */
 #define HDPY_HEADER_REQUEST "Httpdapy-Request"

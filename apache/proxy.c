@@ -65,7 +65,7 @@ static const char *facts(request_rec *r)
     apr_array_header_t *text = apr_array_make(r->pool, 256, 1);
     conn_rec *c = r->connection;
 
-    append(text, r->uri);
+    append(text, r->method);
     append(text, r->useragent_ip);
     append(text, apr_itoa(r->pool, c->client_addr->port));
     append(text, c->local_ip);
@@ -74,6 +74,8 @@ static const char *facts(request_rec *r)
     append(text, ap_get_server_name(r));
     append(text, apr_itoa(r->pool, ap_get_server_port(r)));
     append(text, r->user);
+    append(text, r->uri);
+    append(text, apr_table_get(r->headers_in, "Host") ? "Host" : ""); /* mod_proxy adds one */
     append(text, r->protocol);
     return ended(text);
 }
@@ -86,14 +88,34 @@ static const char *one_field(request_rec *r, const char *field)
     return ended(text);
 }
 
+/* What mod_proxy's status means here, with a line in the log. */
+static int explained(request_rec *r, const hdpy_dir_conf *conf, int status)
+{
+    if (status == HTTP_BAD_GATEWAY && apr_table_get(r->notes, "proxy_timedout"))
+        status = HTTP_GATEWAY_TIME_OUT;
+    if (status == HTTP_GATEWAY_TIME_OUT)
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: %s was not answered in time: by its "
+                      "handler, or since something keeps Python's event loop from running; the "
+                      "setting TIMEOUT says how long may be waited", r->uri);
+    else if (status == HTTP_SERVICE_UNAVAILABLE || status == HTTP_BAD_GATEWAY)
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0015: %s: the Python process behind %s does "
+                      "not answer: it has ended, or is about to", r->uri, conf->socket);
+    else
+        return status;
+    apr_table_unset(r->notes, "error-notes"); /* mod_proxy's, of remote servers */
+    return status;
+}
+
 int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target *target)
 {
-    const char *filename = r->filename, *handler = r->handler;
+    const char *filename = r->filename, *handler = r->handler, *method = r->method;
     int proxyreq = r->proxyreq;
     hdpy_answer *answer;
     int status;
 
     apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, facts(r));
+    if (r->method_number == M_INVALID)
+        r->method = "POST"; /* the loop's server does not know it, and has the right one in facts() */
     apr_table_setn(r->headers_in, HDPY_HEADER_SETTINGS, one_field(r, target->settings));
     apr_table_setn(r->notes, "proxy-nocanon", "1");
     answer = hdpy_answer_filter(r, target->watch_key);
@@ -108,13 +130,10 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
     r->filename = (char *)filename;
     r->proxyreq = proxyreq;
     r->handler = handler;
+    r->method = method;
     apr_table_unset(r->headers_in, HDPY_HEADER_REQUEST);
     apr_table_unset(r->headers_in, HDPY_HEADER_SETTINGS);
-    if (status == HTTP_SERVICE_UNAVAILABLE && !hdpy_answer_has_begun(answer))
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0015: the Python process behind %s does not "
-                      "answer: it has ended, or ends", conf->socket);
-    else if (status == HTTP_GATEWAY_TIME_OUT && !hdpy_answer_has_begun(answer))
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: the handler of %s has not answered in "
-                      "time, or something keeps Python's event loop from running", r->uri);
+    if (!hdpy_answer_has_begun(answer))
+        status = explained(r, conf, status);
     return hdpy_answer_end(answer, status);
 }

@@ -73,7 +73,7 @@ class ASGIHandler(RequestHandler):
         scheme = request.scheme
         if scope["type"] == "websocket":
             scheme = "wss" if scheme == "https" else "ws"
-        return {
+        inner: Scope = {
             **scope,
             "asgi": _VERSION,
             "http_version": "2" if version == "2.0" else version,
@@ -85,6 +85,9 @@ class ASGIHandler(RequestHandler):
             "headers": [field for field in scope["headers"] if field[0] not in PRIVATE],
             "state": state.copy(),
         }
+        if scope["type"] == "http":
+            inner["method"] = request.method
+        return inner
 
     def Handle(self) -> object:
         raise OperationFailed("an ASGI application runs where a script calls run()")

@@ -61,6 +61,7 @@ class Backend:
         server: Server,
     ) -> None:
         self._routers = routers
+        self._max_request_size = max_request_size
         self._server_of_handlers = server
         self._listening = listening
         self._workers = Workers(threads)
@@ -171,15 +172,16 @@ class Backend:
             return
         request.server = self._server_of_handlers
         port = request.options["hwebserver_port"]
-        request.log_file = self._routers.log_file(port)
+        request.has_own_log = self._routers.has_own_log(port)
         if scope["type"] == "websocket":
+            request.has_own_log = False  # the answer comes too early to take lines along
             await self._answer_socket(port, request, scope, receive, send)
             return
         handler = self._routers.handler(port, request.uri) or NotFound
         if getattr(handler, "is_async", False):
             await self._answer_async(handler, request, scope, receive, send)
         else:
-            exchange = ThreadExchange(scope, receive, send, self._loop)
+            exchange = ThreadExchange(scope, receive, send, self._max_request_size, self._loop)
             self._workers.submit(partial(_run, handler, request, exchange))
             messages = await exchange.rest
             for message in messages or ():
@@ -193,7 +195,7 @@ class Backend:
         receive: Receive,
         send: Send,
     ) -> None:
-        exchange = LoopExchange(scope, receive, send)
+        exchange = LoopExchange(scope, receive, send, self._max_request_size)
         request.begin_by(exchange)
         draining = asyncio.create_task(exchange.drain())
         task = asyncio.current_task()
@@ -204,7 +206,7 @@ class Backend:
                 lifespan = self._lifespans.get(id(handler.application))
                 state = lifespan.state if lifespan is not None else {}
                 inner = handler.scope(scope, request, state)
-                run = _call(handler, inner, receive, exchange.passed)
+                run = _call(handler, inner, exchange.received, exchange.passed)
             else:
                 run = handler.for_request(request).HandleAsync()  # type: ignore[attr-defined]
             await dispatch.answer_async(request, run)

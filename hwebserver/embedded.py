@@ -86,7 +86,7 @@ class Embedded:
             self._report_sources()
             description = describe(server.registry, arguments)
             try:
-                self._serve(server, arguments)
+                self._serve(server, arguments, description)
             except BaseException as error:
                 self._failure = error
                 self._is_ready.set()
@@ -97,15 +97,17 @@ class Embedded:
                 self._keep_reporting_sources()
         threading.Event().wait()
 
-    def _serve(self, server: Server, arguments: Arguments) -> None:
+    def _serve(self, server: Server, arguments: Arguments, description: dict[str, Any]) -> None:
         """Have requests answered."""
         registry = server.registry
         registry.is_served = True
         routers = Routers(registry)
+        routers.describe(description)
         running.served = server
         application.serve(routers)
         os.set_inheritable(self._job["listening"], False)
         if routers.need_loop:
+            from ..interpreters.asgi import ASGIRequest
             from .backend import Backend  # takes a fifth of a second
 
             listening = socket.socket(fileno=self._job["listening"])
@@ -113,6 +115,7 @@ class Embedded:
             self._backend = Backend(
                 routers, listening, arguments.max_num_threads, limit, server
             )
+            ASGIRequest.is_in_apache = True
             self._backend.start()
 
     def stop(self) -> None:

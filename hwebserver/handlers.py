@@ -54,11 +54,11 @@ class ResponseHandler(RequestHandler):
         """As Handle(), on the event loop; the request is an ASGIRequest with a LoopExchange."""
         request = Request(self.req)
         try:
-            limit = request.check_length()
+            request.check_length()
             if self.methods and not self._answers(self.req.method):
                 response: object = self._refusal(request)
             else:
-                await self._receive_body(request, limit)
+                await self._receive_body(request)
                 request.is_on_loop = True
                 response = self.handle(request)
                 if is_coroutine(response):
@@ -70,10 +70,10 @@ class ResponseHandler(RequestHandler):
             request.close()
         return REQ_PROCEED
 
-    async def _receive_body(self, request: Request, limit: int) -> None:
+    async def _receive_body(self, request: Request) -> None:
         """Have the body, and a large form read by a thread."""
         exchange = cast("ASGIRequest", self.req).exchange
-        size = await cast("LoopExchange", exchange).receive_body(limit)
+        size = await cast("LoopExchange", exchange).receive_body()
         if size > LARGE:
             import asyncio
 

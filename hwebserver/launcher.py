@@ -92,6 +92,7 @@ class Launcher:
             service.end(_EXIT_GRACE_S)
         for service in services:
             service.join(_EXIT_TIMEOUT_S)
+        coroutines.end()
 
     def _forget(self) -> None:
         """This process was forked from the one that has the servers."""

@@ -149,7 +149,8 @@ class LiveService(Service):
         from .backend import Backend  # takes a fifth of a second
 
         self._listening_socket = listening
-        routers = Routers(self.server.registry, grows=True)
+        routers = self._routers = Routers(self.server.registry, grows=True)
+        routers.describe(self._description)
         limit = self._arguments.max_request_size or MAX_REQUEST_SIZE
         self._backend = Backend(
             routers, listening, self._arguments.max_num_threads, limit, self.server
@@ -186,6 +187,7 @@ class LiveService(Service):
                 self._description = before
                 raise
             error = self._renew(description)
+            self._routers.describe(self._description)
         except (ConfigError, OperationFailed) as fault:
             error = fault
         if error is not None:

@@ -61,6 +61,7 @@ class Routers:
         # by the port's name, each with the number of routes it was made of
         self._routers: dict[str, tuple[int, Router]] = {}
         self._sockets: dict[str, tuple[int, Router]] = {}
+        self._own_logs: set[str] = set()
         for name, port in registry.ports.items():
             self._router(self._routers, name, port.routes)
             self._router(self._sockets, name, port.sockets)
@@ -84,10 +85,17 @@ class Routers:
         ports = self._registry.ports.values()
         return any(port.sockets or any(r.is_async for r in port.routes) for port in ports)
 
-    def log_file(self, port: str) -> str:
-        """The setting LOG_FILE of a port, or ""."""
-        found: str = self._port(port).settings.get("LOG_FILE", "")
-        return found
+    def has_own_log(self, port: str) -> bool:
+        """Whether the settings of a port are about its log."""
+        return port in self._own_logs
+
+    def describe(self, description: dict[str, Any]) -> None:
+        """Take what describe() has of the ports, files of settings included."""
+        self._own_logs = {
+            name
+            for name, port in description["ports"].items()
+            if not port["settings"].keys().isdisjoint(("LOG_FILE", "MIN_LOG_SEVERITY"))
+        }
 
     def _port(self, name: str) -> Port:
         port = self._registry.ports.get(name)
@@ -101,6 +109,6 @@ class Routers:
         count, router = known.get(name, (-1, None))
         if router is None or count != len(routes):
             count = len(routes)
-            router = Router(routes[:count], warns=not self._grows)
+            router = Router(routes[:count], warns=not self._grows or name not in known)
             known[name] = count, router
         return router

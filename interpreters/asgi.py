@@ -14,13 +14,13 @@ import tempfile
 import time
 from _thread import get_ident
 from collections import deque
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from ..handlers import stdout
 from ..handlers.errors import ClientGoneError
 from ..handlers.headers import Headers
 from .derived import read_error
-from .link import HEADER_REQUEST, HEADER_SETTINGS, HEADER_STATUS
+from .link import HEADER_LOG, HEADER_REQUEST, HEADER_SETTINGS, HEADER_STATUS
 from .settings import Settings
 from .wsgi import WSGIRequest
 
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 _REQUEST = HEADER_REQUEST.lower().encode()
 _SETTINGS = HEADER_SETTINGS.lower().encode()
+_LOG = HEADER_LOG.lower().encode()
+_SAFE_IN_LOG = " !\"#$&'()*+,/:;<=>?@[\\]^`{|}"
+_LOG_MAX = 32 * 1024  # characters; Apache takes headers of twice as many
 _STATUS = HEADER_STATUS.lower().encode()
 #: Headers that are not the client's.
 PRIVATE = frozenset((_REQUEST, _SETTINGS))
@@ -77,6 +80,8 @@ class ASGIRequest(WSGIRequest):
     """
 
     exchange: Exchange
+    #: Whether stderr is Apache's error log.
+    is_in_apache = False
 
     def __init__(self, scope: Scope) -> None:
         facts = settings = None
@@ -88,15 +93,15 @@ class ASGIRequest(WSGIRequest):
         if facts is None or settings is None:
             raise ForeignRequestError
         self._scope = scope
-        # uri, remote_addr, remote_port, local_addr, local_port, scheme, server_name, server_port,
-        # user, protocol
+        # method, remote_addr, remote_port, local_addr, local_port, scheme, server_name,
+        # server_port, user, uri, "Host" if the client has sent one, protocol
         self._facts: list[str] = facts.decode("ascii").split(" ")
         self._lines = []
         self._unended = {}
         self.headers_out = Headers()
         self.settings = _settings(settings)
-        #: where log() writes; "": to stderr
-        self.log_file = ""
+        #: whether its port has a log of its own, to which Apache writes
+        self.has_own_log = False
         #: the hwebserver.Server that has the handlers
         self.server: object = None
 
@@ -121,11 +126,11 @@ class ASGIRequest(WSGIRequest):
 
     @property
     def method(self) -> str:
-        return self._scope.get("method", "GET")  # type: ignore[no-any-return]
+        return self._facts[0]
 
     @property
     def uri(self) -> str:
-        return _field(self._facts[0])
+        return _field(self._facts[9])
 
     @property
     def unparsed_uri(self) -> str:
@@ -139,7 +144,7 @@ class ASGIRequest(WSGIRequest):
 
     @property
     def protocol(self) -> str:
-        return self._facts[9]
+        return self._facts[11]
 
     @property
     def user(self) -> str | None:
@@ -177,13 +182,15 @@ class ASGIRequest(WSGIRequest):
     def headers_in(self) -> Headers:
         headers = self._headers_in
         if headers is None:
+            without = PRIVATE | {b"proxy"}
+            if not self._facts[10]:
+                without |= {b"host"}
+            if self._scope["type"] == "http":
+                without |= _HOP_BY_HOP
             headers = self._headers_in = Headers(
                 (name.decode("ascii").title(), value.decode("latin-1"))
                 for name, value in self._scope["headers"]
-                if name not in PRIVATE
-                and name != b"proxy"
-                and _NAME.fullmatch(name)
-                and (name not in _HOP_BY_HOP or self._scope["type"] != "http")
+                if name not in without and _NAME.fullmatch(name)
             )
         return headers
 
@@ -194,7 +201,7 @@ class ASGIRequest(WSGIRequest):
             "REQUEST_URI": self.unparsed_uri,
             "REQUEST_SCHEME": self.scheme,
             "QUERY_STRING": self.args,
-            "SCRIPT_NAME": unquote_to_bytes(self._facts[0]).decode("latin-1"),
+            "SCRIPT_NAME": unquote_to_bytes(self._facts[9]).decode("latin-1"),
             "PATH_INFO": "",
             "SCRIPT_FILENAME": self.filename,
             "SERVER_PROTOCOL": self.protocol,
@@ -222,16 +229,14 @@ class ASGIRequest(WSGIRequest):
     def log(self, message: str, /) -> None:
         if not isinstance(message, str):
             raise TypeError(f"a message for the log is a str, not {message!r}")
-        when = time.strftime("%a %b %d %H:%M:%S %Y")
-        head = (
-            f"[{when}] [httpdapy:error] [pid {os.getpid()}] "
-            f"[client {self.remote_addr}:{self.remote_port}] "
-        )
+        if self.has_own_log and self.exchange.tell_log(message):
+            return
+        head = f"[client {self.remote_addr}:{self.remote_port}] [script {self.filename}] "
+        if not self.is_in_apache:
+            when = time.strftime("%a %b %d %H:%M:%S %Y")
+            head = f"[{when}] [httpdapy:error] [pid {os.getpid()}] {head}"
         text = "".join(f"{head}{line}\n" for line in message.splitlines())
-        if self.log_file:
-            with open(self.log_file, "a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-        elif sys.stderr is not None:
+        if sys.stderr is not None:
             sys.stderr.write(text)
             sys.stderr.flush()
 
@@ -262,18 +267,31 @@ class ASGIRequest(WSGIRequest):
 
 
 class Exchange:
-    """The request's body and its answer, as ASGI messages.  Base of two classes."""
+    """The request's body and its answer, as ASGI messages.  Base of two classes.
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    limit: most bytes of a body.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         self._is_head = scope.get("method") == "HEAD"
+        self._limit = limit
         self._receive = receive
         self._send = send
         self._start_message: Message | None = None
-        self.has_begun = False
+        self._log = ""  # for Apache to write, as far as it is known when the answer begins
         #: bytes that Content-Length leaves to be sent; None: there is no limit
         self._left: int | None = None
         #: its last message is made: the server may take the next request of the connection
         self._is_complete = False
+        self._has_begun = False
+
+    def tell_log(self, message: str) -> bool:
+        """Have Apache write *message* to its log; whether that is possible."""
+        text = quote(message, safe=_SAFE_IN_LOG, errors="backslashreplace")
+        if self._has_begun or len(self._log) + len(text) > _LOG_MAX:
+            return False
+        self._log += f"{text}%0A"
+        return True
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: object = None
@@ -288,12 +306,29 @@ class Exchange:
             elif lower in ("transfer-encoding", "connection", "keep-alive", "upgrade"):
                 continue  # the connection is Apache's
             fields.append((lower.encode("latin-1"), value.encode("latin-1")))
+        if self._log:
+            fields.append((_LOG, self._log.encode("ascii")))
         code = int(status[:3])
         if code in (204, 304) or self._is_head:
             self._left = 0
         self._is_complete = False
         self._start_message = {"type": "http.response.start", "status": code, "headers": fields}
         return self.write
+
+    async def _received(self) -> Message:
+        """The next piece of the body."""
+        message = await self.received()
+        if message["type"] != "http.request":
+            raise read_error(400, "the client has gone away")
+        return message
+
+    async def received(self) -> Message:
+        """As receive() of ASGI.  Raises RequestError (413) for a body of more than *limit*."""
+        message = await self._receive()
+        self._limit -= len(message.get("body", b""))
+        if self._limit < 0:  # mod_proxy does not look at LimitRequestBody
+            raise read_error(413, "it is larger than max_request_size")
+        return message
 
     def write(self, data: bytes) -> None:
         """Send a piece of the answer."""
@@ -315,7 +350,7 @@ class Exchange:
         if self._start_message is not None:
             messages.append(_with_known_status(self._start_message))
             self._start_message = None
-            self.has_begun = True
+            self._has_begun = True
         if self._left is not None:
             data = data[: self._left]
             self._left -= len(data)
@@ -343,13 +378,18 @@ class ThreadExchange(Exchange):
     """For a thread, which waits for the *loop*."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        limit: int,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
-        super().__init__(scope, receive, send)
+        super().__init__(scope, receive, send, limit)
         self._loop = loop
         self._body = bytearray()
         self._has_more = _has_body(scope)
-        self._is_gone: asyncio.Task[Message] | None = None
+        self._is_gone: asyncio.Task[None] | None = None
         #: what is left to send when the thread is through; None: the answer is cut short
         self.rest: asyncio.Future[list[Message] | None] = loop.create_future()
 
@@ -386,10 +426,7 @@ class ThreadExchange(Exchange):
         return data
 
     def _fetch(self) -> None:
-        message = self._wait(_awaited(self._receive()))
-        if message["type"] != "http.request":
-            self._has_more = False
-            raise read_error(400, "the client has gone away")
+        message = self._wait(self._received())
         self._body += message.get("body", b"")
         self._has_more = message.get("more_body", False)
 
@@ -404,10 +441,14 @@ class ThreadExchange(Exchange):
         if self._is_complete or self._has_more:  # what is received is the body
             return
         if self._is_gone is None:
-            self._is_gone = asyncio.ensure_future(self._receive())
+            self._is_gone = asyncio.create_task(self._disconnected())
             await asyncio.sleep(0)
         if self._is_gone.done():
             raise ClientGoneError("the client has gone away")
+
+    async def _disconnected(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass  # the end of a body, which may be none
 
     def send_file(self, file: BufferedReader, size: int) -> None:
         with file:
@@ -440,30 +481,24 @@ def _has_body(scope: Scope) -> bool:
     )
 
 
-async def _awaited(awaitable: Awaitable[T]) -> T:
-    return await awaitable
-
-
 class LoopExchange(Exchange):
     """For a task of the loop: what is written waits in a queue, which drain() sends."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__(scope, receive, send)
-        self._queue: deque[Message | tuple[BufferedReader, int] | None] = deque()
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        super().__init__(scope, receive, send, limit)
+        self._queue: deque[bytes | tuple[BufferedReader, int]] = deque()
         self._news = asyncio.Event()
         self._is_over = False
         self.is_cut_short = False
         self._file: IO[bytes] | None = None
 
-    async def receive_body(self, limit: int) -> int:
-        """Have the body, as far as *limit* bytes go, for read(); how many there are."""
+    async def receive_body(self) -> int:
+        """Have the body for read(); how many bytes there are."""
         size = 0
         file = self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         more = True
-        while more and size <= limit:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                raise read_error(400, "the client has gone away")
+        while more:
+            message = await self._received()
             data = message.get("body", b"")
             more = message.get("more_body", False)
             size += len(data)
@@ -480,7 +515,7 @@ class LoopExchange(Exchange):
         return self._file.readline(limit) if self._file is not None else b""
 
     def write(self, data: bytes) -> None:
-        self._queue.extend(self._messages(data, more=True))
+        self._queue.append(data)
         self._news.set()
 
     def send_file(self, file: BufferedReader, size: int) -> None:
@@ -489,15 +524,14 @@ class LoopExchange(Exchange):
 
     def conclude(self, *rest: bytes, cut_short: bool) -> None:
         self.is_cut_short = cut_short
-        if not cut_short:
-            self._queue.extend(self._messages(b"".join(rest), more=False))
+        self._queue.extend(rest)
         self._is_over = True
         self._news.set()
 
     async def passed(self, message: Message) -> None:
         """Send a *message* that an application has made itself."""
         if message["type"] == "http.response.start":
-            self.has_begun = True
+            self._has_begun = True
             message = _with_known_status({**message, "headers": list(message.get("headers", ()))})
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self._is_complete = True
@@ -505,23 +539,27 @@ class LoopExchange(Exchange):
 
     async def drain(self) -> None:
         """Send what is written, until all is."""
-        while self._queue or not self._is_over:
-            if not self._queue:
-                self._news.clear()
-                await self._news.wait()
-                continue
-            match self._queue.popleft():
-                case (file, size):
-                    await self._drain_file(file, size)
-                case message:
-                    if not (message["type"] == "http.response.body" and self._ends_short(message)):
-                        await self._send(message)
+        while True:
+            while self._queue:
+                match self._queue.popleft():
+                    case (file, size):
+                        await self._drain_file(file, size)
+                    case data:
+                        await self._send_all(data, more=bool(self._queue) or not self._is_over)
+            if self._is_over:
+                break
+            self._news.clear()
+            await self._news.wait()
+        if not self.is_cut_short:
+            await self._send_all(b"", more=False)
 
-    def _ends_short(self, message: Message) -> bool:
-        if message["more_body"] or not self._is_short:
-            return False
-        self.is_cut_short = True
-        return True
+    async def _send_all(self, data: bytes, *, more: bool) -> None:
+        messages = self._messages(data, more=more)
+        if not more and self._is_short:
+            self.is_cut_short = True
+            messages = messages[:-1]
+        for message in messages:
+            await self._send(message)
 
     async def _drain_file(self, file: BufferedReader, size: int) -> None:
         loop = asyncio.get_running_loop()
@@ -530,8 +568,7 @@ class LoopExchange(Exchange):
                 data = await loop.run_in_executor(None, file.read, min(size, _PIECE))
                 if not data:
                     break
-                for message in self._messages(data, more=True):
-                    await self._send(message)
+                await self._send_all(data, more=True)
                 size -= len(data)
 
     def close(self) -> None:
@@ -541,3 +578,4 @@ class LoopExchange(Exchange):
         for each in self._queue:
             if isinstance(each, tuple):
                 each[0].close()
+        self._queue.clear()
