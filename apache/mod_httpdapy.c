@@ -74,6 +74,7 @@ static void child_init(apr_pool_t *p, server_rec *s)
     hdpy_watch_init(p);
     hdpy_htaccess_init(p);
     hdpy_outbox_init(p);
+    hdpy_proxy_init(p);
     hdpy_directory_init(threaded);
     hdpy_direct_init(p);
     if (!threaded)
@@ -85,6 +86,7 @@ static void child_init(apr_pool_t *p, server_rec *s)
 static void child_stopping(apr_pool_t *p, int graceful)
 {
     hdpy_startup_stop(ap_server_conf);
+    hdpy_proxy_stop(graceful);
 }
 
 /* ---- the request --------------------------------------------------------------------------- */

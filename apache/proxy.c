@@ -10,10 +10,13 @@
 #include "proxy.h"
 
 #include "http_core.h"
+#include "http_connection.h"
 #include "http_log.h"
 #include "http_protocol.h"
 #include "apr_strings.h"
+#include "apr_thread_mutex.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "answer.h"
@@ -22,6 +25,66 @@
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 APLOG_USE_MODULE(httpdapy);
+
+/* A WebSocket that is open.  Lives on the stack of its thread, and in the list meanwhile. */
+typedef struct upgraded {
+    apr_socket_t *client;
+    struct upgraded *next, *previous;
+} upgraded;
+
+#define CLOSE_TIME apr_time_from_sec(1)
+
+static upgraded *all_upgraded;
+static apr_thread_mutex_t *lock; /* of the list */
+
+void hdpy_proxy_init(apr_pool_t *p)
+{
+    apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, p);
+}
+
+static void enter(upgraded *entry)
+{
+    apr_thread_mutex_lock(lock);
+    entry->next = all_upgraded;
+    if (all_upgraded)
+        all_upgraded->previous = entry;
+    all_upgraded = entry;
+    apr_thread_mutex_unlock(lock);
+}
+
+static void leave(upgraded *entry)
+{
+    apr_thread_mutex_lock(lock);
+    if (entry->next)
+        entry->next->previous = entry->previous;
+    if (entry->previous)
+        entry->previous->next = entry->next;
+    else
+        all_upgraded = entry->next;
+    apr_thread_mutex_unlock(lock);
+}
+
+/* A client that does not close its connection would keep the thread that passes data on, and that the
+ * child, for as long as ProxyTimeout says. */
+static void *close_all(void *graceful)
+{
+    if (graceful)
+        apr_sleep(CLOSE_TIME);
+    apr_thread_mutex_lock(lock);
+    for (upgraded *each = all_upgraded; each; each = each->next)
+        apr_socket_shutdown(each->client, APR_SHUTDOWN_READWRITE);
+    apr_thread_mutex_unlock(lock);
+    return NULL;
+}
+
+void hdpy_proxy_stop(int graceful)
+{
+    pthread_t thread;
+
+    if (lock && all_upgraded
+        && !pthread_create(&thread, NULL, close_all, graceful ? &all_upgraded : NULL))
+        pthread_detach(thread);
+}
 
 static int is_upgrade(request_rec *r)
 {
@@ -106,13 +169,24 @@ static int explained(request_rec *r, const hdpy_dir_conf *conf, int status)
     return status;
 }
 
+/* RFC 6455, section 4.4. */
+static int refuse_version(request_rec *r)
+{
+    apr_table_setn(r->err_headers_out, "Sec-WebSocket-Version", "13");
+    apr_table_setn(r->err_headers_out, "Upgrade", "websocket");
+    return HTTP_UPGRADE_REQUIRED;
+}
+
 int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target *target)
 {
+    const char *version = apr_table_get(r->headers_in, "Sec-WebSocket-Version");
     const char *filename = r->filename, *handler = r->handler, *method = r->method;
     int proxyreq = r->proxyreq;
     hdpy_answer *answer;
     int status;
 
+    if (version && strcmp(version, "13") && is_upgrade(r))
+        return refuse_version(r);
     apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, facts(r));
     if (r->method_number == M_INVALID)
         r->method = "POST"; /* the loop's server does not know it, and has the right one in facts() */
@@ -121,7 +195,15 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
     answer = hdpy_answer_filter(r, target->watch_key);
     r->filename = (char *)hdpy_unparsed_uri(r); /* mod_proxy joins the two */
     r->handler = apr_pstrcat(r->pool, "proxy:unix:", conf->socket, "|http://httpdapy", NULL);
-    status = ap_run_handler(r);
+    if (is_upgrade(r) && lock) {
+        upgraded entry = {.client = ap_get_conn_socket(r->connection)};
+
+        enter(&entry);
+        status = ap_run_handler(r);
+        leave(&entry);
+    } else {
+        status = ap_run_handler(r);
+    }
     if (status == DECLINED) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0014: %s: PythonSocket needs mod_proxy and "
                       "mod_proxy_http; load them", filename);

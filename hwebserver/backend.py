@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ..handlers.errors import ClientGoneError
 from ..interpreters import dispatch
@@ -43,6 +44,10 @@ _KEEP_ALIVE_S = 75
 _HEADERS_MAX = 1024**2  # bytes; the limits are Apache's
 #: What streams may still send when the process is told to end, before they are broken off.
 _GRACE_S = 5.0
+#: What uvicorn says of answers that are cut short, and of clients that send nonsense.
+_KNOWN = ("ASGI callable returned without", "Invalid UTF-8 sequence")
+#: What a client may take to close a WebSocket that was closed for that reason.
+_CLOSE_S = 1.0
 
 
 class Backend:
@@ -71,7 +76,7 @@ class Backend:
         self._is_stopping = False
         config = uvicorn.Config(
             self._answer,
-            ws="websockets-sansio",
+            ws=WebSocketsSansIOProtocol,
             ws_max_size=min(max_request_size, MAX_MESSAGE_SIZE),
             ws_ping_interval=_PING_S,
             ws_ping_timeout=_PING_S,
@@ -146,7 +151,14 @@ class Backend:
             self._is_stopping = True
             for each in list(self._sockets):
                 self._streams.add(asyncio.ensure_future(each.go_away()))
+            self._loop.call_later(_CLOSE_S, self._end_sockets)
             self._loop.call_later(_GRACE_S, self._break_off)
+
+    def _end_sockets(self) -> None:
+        """End the connections of WebSockets that are closed, if the clients have not."""
+        for connection in list(self._server.server_state.connections):
+            if isinstance(connection, WebSocketsSansIOProtocol):
+                connection.shutdown()
 
     def _break_off(self) -> None:
         for task in self._streams:
@@ -308,7 +320,7 @@ async def _call(handler: type[ASGIHandler], scope: Scope, receive: Receive, send
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether uvicorn logs what the log does not have yet."""
-    return not str(record.msg).startswith("ASGI callable returned without")
+    return not str(record.msg).startswith(_KNOWN)
 
 
 __all__ = ["Backend"]
