@@ -15,6 +15,9 @@
 #include "apr_strings.h"
 #include "util_filter.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "link.h"
 #include "watch.h"
 
@@ -27,6 +30,7 @@ struct hdpy_answer {
     request_rec *r;
     ap_filter_t *filter;      /* on the WSGI way */
     const char *watch_key;
+    const char *script;       /* its file; where the answer is made, mod_proxy has another one */
     int first_status;         /* the request's before Python had it: an error's in its ErrorDocument */
     const char *document;     /* Apache makes the answer, for this reason; NULL: Python made it */
     const char *redirect;     /* Apache answers with what is at this path; NULL: it does not */
@@ -42,6 +46,48 @@ struct hdpy_answer {
 
 static ap_filter_rec_t *filter_handle;
 
+static int hex(char c)
+{
+    return apr_isdigit(c) ? c - '0' : (c | 32) - 'a' + 10;
+}
+
+/* Write to the log what Python has left for it; `text` is overwritten. */
+static void log_lines(request_rec *r, const char *script, char *text)
+{
+    char *last, *to = text;
+
+    for (const char *from = text; *from; from++)
+        if (*from == '%' && apr_isxdigit(from[1]) && apr_isxdigit(from[2])) {
+            *to++ = (char)(hex(from[1]) << 4 | hex(from[2]));
+            from += 2;
+        } else {
+            *to++ = *from;
+        }
+    *to = '\0';
+    for (char *line = apr_strtok(text, "\n", &last); line; line = apr_strtok(NULL, "\n", &last))
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "[script %s] %s", script, line);
+}
+
+/* As HTTP headers are usually written; the loop's server has small letters. */
+static void capitalize(request_rec *r)
+{
+    const apr_array_header_t *headers = apr_table_elts(r->headers_out);
+    apr_table_entry_t *header = (apr_table_entry_t *)headers->elts;
+
+    for (int i = 0; i < headers->nelts; i++) {
+        char *name = apr_pstrdup(r->pool, header[i].key);
+
+        if (!strcmp(name, "etag") || !strcmp(name, "www-authenticate")) {
+            header[i].key = *name == 'e' ? "ETag" : "WWW-Authenticate";
+            continue;
+        }
+        header[i].key = name;
+        for (char *c = name; *c; c++)
+            if (c == name || c[-1] == '-')
+                *c = (char)apr_toupper(*c);
+    }
+}
+
 /* Take the private headers out of the answer.  mod_wsgi sets headers just before the first bytes,
  * or without any. */
 static void take_private_headers(hdpy_answer *answer)
@@ -50,7 +96,17 @@ static void take_private_headers(hdpy_answer *answer)
     const char *reason = apr_table_get(r->headers_out, HDPY_HEADER_DOCUMENT);
     const char *redirect = apr_table_get(r->headers_out, HDPY_HEADER_REDIRECT);
     const char *files = apr_table_get(r->headers_out, HDPY_HEADER_WATCH);
+    const char *status = apr_table_get(r->headers_out, HDPY_HEADER_STATUS);
+    const char *lines = apr_table_get(r->headers_out, HDPY_HEADER_LOG);
 
+    if (lines) {
+        log_lines(r, answer->script, apr_pstrdup(r->pool, lines));
+        apr_table_unset(r->headers_out, HDPY_HEADER_LOG);
+    }
+    if (status) {
+        r->status = atoi(status);
+        apr_table_unset(r->headers_out, HDPY_HEADER_STATUS);
+    }
     if (reason) {
         answer->document = apr_pstrdup(r->pool, reason);
         apr_table_unset(r->headers_out, HDPY_HEADER_DOCUMENT);
@@ -59,6 +115,8 @@ static void take_private_headers(hdpy_answer *answer)
         answer->redirect = apr_pstrdup(r->pool, redirect);
         apr_table_unset(r->headers_out, HDPY_HEADER_REDIRECT);
     }
+    if (r->proxyreq)
+        capitalize(r);
     if (files) {
         hdpy_watch_set(answer->watch_key, files);
         apr_table_unset(r->headers_out, HDPY_HEADER_WATCH);
@@ -171,6 +229,11 @@ hdpy_answer *hdpy_answer_filter(request_rec *r, const char *watch_key)
     return answer;
 }
 
+int hdpy_answer_has_begun(const hdpy_answer *answer)
+{
+    return answer->begun;
+}
+
 /* ---- the direct way ------------------------------------------------------------------------ */
 
 hdpy_answer *hdpy_answer_new(request_rec *r)
@@ -178,6 +241,7 @@ hdpy_answer *hdpy_answer_new(request_rec *r)
     hdpy_answer *answer = apr_pcalloc(r->pool, sizeof(*answer));
 
     answer->r = r;
+    answer->script = r->filename;
     answer->first_status = r->status;
     return answer;
 }
@@ -361,7 +425,7 @@ static int apache_document(const hdpy_answer *answer)
 
     keep_headers(r);
     if (status == HTTP_NOT_FOUND)
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0003: %s: %s", r->filename,
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0003: %s: %s", answer->script,
                       answer->document);
     r->status = answer->first_status;
     r->status_line = NULL;

@@ -12,10 +12,13 @@ typedef struct hdpy_answer hdpy_answer;
 /* Register the output filter; for register_hooks(). */
 void hdpy_answer_register(void);
 
-/* ---- the WSGI way: mod_wsgi sends, a filter looks at it ------------------------------------- */
+/* ---- the WSGI and the proxied way: others send, a filter looks at it ------------------------ */
 
-/* Before mod_wsgi runs.  watch_key: what its files are watched under. */
+/* Before mod_wsgi or mod_proxy runs.  watch_key: what its files are watched under. */
 hdpy_answer *hdpy_answer_filter(request_rec *r, const char *watch_key);
+
+/* Whether anything has come. */
+int hdpy_answer_has_begun(const hdpy_answer *answer);
 
 /* ---- the direct way: we send ---------------------------------------------------------------- */
 

@@ -23,12 +23,16 @@ _MODULES = (
     "headers",
     "log_config",
     "mime",
+    "proxy",
+    "proxy_http",
     "reqtimeout",
     "rewrite",
 )
 _TLS_MODULES = ("socache_shmcb", "ssl")
 #: Threads for requests that wait for their turn in Python, or have nothing to do with it (turns.c).
 _SPARE_THREADS = 64
+#: Threads for what the event loop answers: a WebSocket keeps one for as long as it is open.
+_LOOP_THREADS = 1100
 #: Slots for processes that finish requests after a restart.
 _SPARE_SLOTS = 8
 
@@ -39,7 +43,10 @@ class Application:
 
     root: directory of Apache's own files.
     directory: the script's working directory.
-    job: the file that tells Apache's processes which script.
+    socket: the Unix socket of the event loop.
+    is_live: another process than Apache's has that, and answers all requests.
+    job: the file that tells Apache's processes which script; not if it is live.
+    has_loop: whether anything that is registered needs the loop; may_have_loop: or may in future.
     threads: how many requests Python answers at once in a process.
     user, group: as whom it serves; "" as the user who runs it.
     restarts: whether it is restarted while it runs.
@@ -49,7 +56,11 @@ class Application:
 
     root: Path
     directory: Path
+    socket: Path
+    is_live: bool
     job: Path
+    has_loop: bool
+    may_have_loop: bool
     ports: tuple[Port, ...]
     processes: int
     threads: int
@@ -71,34 +82,53 @@ def configuration(parts: Installation, application: Application) -> str:
             f"SSL_CERTIFICATE needs Apache's mod_ssl, which is not in {parts.modules}; install it"
         )
     modules = [*_MODULES, *(_TLS_MODULES if any(port.is_secure for port in ports) else ())]
-    options = application.options.items()
-    threads = application.threads + _SPARE_THREADS
     return render(
         "application",
         root=quotable(application.root),
         modules=config.load_modules(parts, modules),
         user=f"User {application.user}\nGroup {application.group}" if application.user else "",
         types=quotable(parts.mime_types),
-        slots=str(application.processes + _SPARE_SLOTS),
-        processes=str(application.processes),
-        buckets=_buckets(application),
-        threads=str(threads),
-        python_threads=str(application.threads),
-        workers=str(application.processes * threads),
         max_request_size=str(application.max_request_size),
         log_level=application.log_level,
         access_log='CustomLog "/dev/stdout" httpdapy' if application.access_log else "",
-        wsgi=quotable(parts.wsgi),
-        home=quotable(parts.home),
-        python_flags=_python_flags(),
-        link=config.link(parts),
-        job=quotable(application.job),
-        directory=quotable(application.directory),
-        debug="1" if application.debug else "0",
-        options="".join(f"        PythonOption {name} {value}\n" for name, value in options),
+        answers=_answers(parts, application),
         ports="\n".join(
             virtual_host(port, ports, directory=application.directory) for port in ports
         ),
+    )
+
+
+def _answers(parts: Installation, application: Application) -> str:
+    """The lines for what Python answers, and for Apache's processes, which depend on that."""
+    options = application.options.items()
+    values = {
+        "root": quotable(application.root),
+        "wsgi": quotable(parts.wsgi),
+        "link": config.link(parts),
+        "socket": quotable(application.socket),
+        "proxy": render("proxy", socket=quotable(application.socket)),
+        "directory": quotable(application.directory),
+        "debug": "1" if application.debug else "0",
+        "options": "".join(f"        PythonOption {name} {value}\n" for name, value in options),
+    }
+    if application.is_live:
+        return render("live", **values)
+    spare = application.threads + _SPARE_THREADS
+    threads = spare + (_LOOP_THREADS if application.has_loop else 0)
+    limit = spare + (_LOOP_THREADS if application.may_have_loop else 0)
+    return render(
+        "embedded",
+        **values,
+        slots=str(application.processes + _SPARE_SLOTS),
+        processes=str(application.processes),
+        buckets=_buckets(application),
+        thread_limit=str(max(threads, limit)),
+        threads=str(threads),
+        python_threads=str(application.threads),
+        workers=str(application.processes * threads),
+        home=quotable(parts.home),
+        python_flags=_python_flags(),
+        job=quotable(application.job),
     )
 
 

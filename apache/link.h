@@ -39,6 +39,17 @@
 /* Response header by which Python has Apache answer with what it has at another path. */
 #define HDPY_HEADER_REDIRECT "Httpdapy-Redirect"
 
+/* Response header with a status that the proxied process's server has no words for. */
+#define HDPY_HEADER_STATUS "Httpdapy-Status"
+
+/* Response header with lines for the log of the virtual host, %xx in them decoded. */
+#define HDPY_HEADER_LOG "Httpdapy-Log"
+
+/* Request headers with what a proxied process is to know of a request: facts(), and the settings in
+ * force; see proxy.c. */
+#define HDPY_HEADER_REQUEST "Httpdapy-Request"
+#define HDPY_HEADER_SETTINGS "Httpdapy-Settings"
+
 /* Request header with the secret of PythonReport, and the content type of the answer: interpreter,
  * replicas and settings, in lines. */
 #define HDPY_HEADER_REPORT "Httpdapy-Report"

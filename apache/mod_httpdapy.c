@@ -2,11 +2,13 @@
  *
  * A request for the handler "python-program" is given its directory's settings (settings.c), its
  * working directory (directory.c) and the name of its interpreter (target.c).  Then it goes one of
- * two ways:
+ * three ways:
  *
  *   direct   direct.c calls interpreters/dispatch.py with a request.c; answer.c sends
  *   WSGI     wsgi.c has mod_wsgi run our entry script, which has the dispatch; answer.c looks at
  *            what comes back
+ *
+ *   proxied  proxy.c has mod_proxy ask a process with an event loop: where PythonSocket says so
  *
  * The WSGI way is that of an interpreter's very first request, for it is mod_wsgi that makes
  * interpreters: the entry script registers the dispatch and leaves the request to the direct way.
@@ -23,6 +25,7 @@
 #include "http_protocol.h"
 #include "http_request.h"
 #include "ap_mpm.h"
+#include "mpm_common.h"
 #include "apr_lib.h"
 #include "apr_strings.h"
 
@@ -40,6 +43,7 @@
 #include "notify.h"
 #include "outbox.h"
 #include "plain.h"
+#include "proxy.h"
 #include "settings.h"
 #include "startup.h"
 #include "static.h"
@@ -74,11 +78,19 @@ static void child_init(apr_pool_t *p, server_rec *s)
     hdpy_walk_init(p);
     hdpy_htaccess_init(p);
     hdpy_outbox_init(p);
+    hdpy_proxy_init(p);
     hdpy_directory_init(threaded);
     hdpy_direct_init(p);
     if (!threaded)
         hdpy_termination_init();
     hdpy_startup_run(s);
+}
+
+/* In a threaded child's main thread, while its workers go on. */
+static void child_stopping(apr_pool_t *p, int graceful)
+{
+    hdpy_startup_stop(ap_server_conf);
+    hdpy_proxy_stop(graceful);
 }
 
 /* ---- the request --------------------------------------------------------------------------- */
@@ -208,6 +220,8 @@ static int handler(request_rec *r)
         status = prepare(r, conf, &target);
     if (status != OK)
         return status;
+    if (hdpy_proxy_takes(r, conf))
+        return hdpy_proxy_run(r, conf, &target);
     hdpy_linger_enter();
     hdpy_turn_begin();
     hdpy_termination_defer();
@@ -232,6 +246,7 @@ static void register_hooks(apr_pool_t *p)
     hdpy_wsgi_register();
     ap_hook_child_init(child_init_first, NULL, mod_wsgi, APR_HOOK_FIRST);
     ap_hook_child_init(child_init, mod_wsgi, NULL, APR_HOOK_LAST);
+    ap_hook_child_stopping(child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_header_parser(report, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(handler, NULL, mod_wsgi, APR_HOOK_FIRST);
 }

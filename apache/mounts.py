@@ -21,11 +21,13 @@ class Place:
     """What answers at a path, without a slash at its end.
 
     is_prefix: below it as well.
+    is_async: on the event loop.
     directories: those whose files do; none: Python does.
     """
 
     path: str
     is_prefix: bool = True
+    is_async: bool = False
     directories: tuple[Path, ...] = ()
 
     @property
@@ -41,32 +43,35 @@ class Place:
 
 
 def mounts(
-    routes: Iterable[tuple[str, bool]],
+    routes: Iterable[tuple[str, bool, bool]],
     directories: Iterable[tuple[str, Path]],
     *,
     answers: Path,
-    script: Path,
+    script: Path | None,
     archives: Iterable[tuple[str, Path]] = (),
 ) -> str:
-    """The lines for *directories* and *archives*, each with its path, beside *routes*, paths of
-    handlers and whether they are prefixes.
+    """The lines for *directories* and *archives*, each with its path, and for handlers on the event
+    loop, beside *routes*: paths of handlers, whether they are prefixes, and whether they run on the
+    loop.
 
     Of directories at one path the first that has the file is taken, and so it is of archives.  What
     an archive has not is left to what else has the path.
-    answers: the file that stands for all handlers; the lines that map the rest to it come after.
-    script: the file whose text must not be sent.
+    answers: the file that stands for all handlers, that of asynchronous() for those on the loop;
+    the lines that map the rest to it come after.
+    script: the file whose text must not be sent, if there is one.
     """
     served: dict[str, list[Path]] = {}
     for path, directory in directories:
         served.setdefault(_trimmed(path), []).append(directory)
-    places = [Place(_trimmed(path), is_prefix) for path, is_prefix in routes]
-    of_python = {place.path for place in places if place.is_prefix}
+    handlers = {(_trimmed(path), is_prefix): is_async for path, is_prefix, is_async in routes}
+    of_python = {path for path, is_prefix in handlers if is_prefix}
     zips = [(_trimmed(path), file) for path, file in archives]
     zips = [(path, file) for path, file in zips if path not in of_python]
-    if not served and not zips:
+    if not served and not zips and True not in handlers.values():
         return ""
+    places = [Place(*where, is_async) for where, is_async in handlers.items()]
     places += [Place(path, directories=tuple(found)) for path, found in served.items()]
-    places.sort(key=lambda place: (-place.depth, bool(place.directories)))
+    places.sort(key=lambda place: (-place.depth, bool(place.directories), place.is_prefix))
     lines = ["LogLevel alias:error"]  # which warns of paths below others
     lines += _rewrites(places, {path for path, _ in zips})
     lines += [_alias(place, answers) for place in places]
@@ -75,9 +80,14 @@ def mounts(
     lines += [render("mount", directory=quotable(directory)) for directory in roots]
     parents = dict.fromkeys(file.parent for _, file in zips if file.parent not in roots)
     lines += [_archives(directory) for directory in parents]
-    if any(script.is_relative_to(directory) for directory in roots):
+    if script is not None and any(script.is_relative_to(directory) for directory in roots):
         lines.append(_denied(script))
     return "\n".join(lines)
+
+
+def asynchronous(answers: Path) -> Path:
+    """The file that stands for handlers on the event loop, beside *answers* for all others."""
+    return answers.with_name(f"{answers.name}-async")
 
 
 def _trimmed(path: str) -> str:
@@ -86,6 +96,7 @@ def _trimmed(path: str) -> str:
 
 def _alias(place: Place, answers: Path) -> str:
     if not place.directories:
+        answers = asynchronous(answers) if place.is_async else answers
         return f'AliasMatch "{place.pattern}" "{quotable(answers)}"'
     directory = quotable(place.directories[0]).rstrip("/")
     end = "" if place.path and directory else "/"

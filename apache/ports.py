@@ -12,6 +12,10 @@ from .errors import ConfigError
 from .templates import quotable, render
 from .tls import tls
 
+#: Default of the setting TIMEOUT: how long Apache waits for an answer from another process, or from
+#: the event loop.
+TIMEOUT_S = 300
+
 _ANY = ("0.0.0.0", "::")
 
 
@@ -51,6 +55,7 @@ def virtual_host(port: Port, ports: Iterable[Port], *, directory: Path) -> str:
         number=str(port.number),
         protocol="https" if port.is_secure else "http",
         port=quotable(port.name, "the port's name"),
+        timeout=str(port.settings.get("TIMEOUT", TIMEOUT_S)),
         lines="".join(f"    {line}\n" for line in lines),
         mounts=port.mounts,
         directory=quotable(directory),

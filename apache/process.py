@@ -41,6 +41,11 @@ class Root:
         self._keeper.stdin.write(b"%d\n" % process)
         self._keeper.stdin.flush()
 
+    def forget(self) -> None:
+        """In a process that was forked: leave it to the one that has made it."""
+        assert self._keeper.stdin is not None
+        os.close(self._keeper.stdin.fileno())
+
     def remove(self) -> None:
         """Remove the directory, once Apache has ended."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -99,6 +104,11 @@ class Process:
         with output:
             while data := os.read(output.fileno(), 65536):
                 self._output(data)
+
+    @property
+    def pid(self) -> int:
+        """Id of the process that starts the others."""
+        return self._process.pid
 
     def poll(self) -> int | None:
         """Apache's exit status, or None while it runs."""

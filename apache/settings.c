@@ -8,8 +8,9 @@
  *   PythonReplicas number|auto    1             interpreters for one directory in one process
  *   AuthPythonModule module       none          has the AuthHandler that decides who may pass
  *
- * StaticFiles stands in <Directory> sections; see static.c.  PythonInitFunction and
- * PythonThreads are for the server as a whole; see startup.c and turns.c.
+ * StaticFiles stands in <Directory> sections; see static.c.  PythonSocket stands in sections; see
+ * proxy.c.  PythonInitFunction, PythonStopFunction and PythonThreads are for the server as a whole;
+ * see startup.c and turns.c.
  */
 #include "settings.h"
 
@@ -68,6 +69,8 @@ void *hdpy_merge_dir_conf(apr_pool_t *p, void *base_conf, void *add_conf)
     conf->static_files = add->static_files != HDPY_UNSET ? add->static_files : base->static_files;
     conf->static_dir = add->static_dir ? add->static_dir : base->static_dir;
     conf->static_real = add->static_dir ? add->static_real : base->static_real;
+    conf->socket = add->socket ? add->socket : base->socket;
+    conf->socket_upgrades = add->socket ? add->socket_upgrades : base->socket_upgrades;
     return conf;
 }
 
@@ -215,8 +218,24 @@ static const char *set_static_files(cmd_parms *cmd, void *dir_conf, int on)
     return NULL;
 }
 
-static const char *set_init_function(cmd_parms *cmd, void *dir_conf, const char *name,
-                                     const char *statement)
+static const char *set_socket(cmd_parms *cmd, void *dir_conf, const char *path, const char *what)
+{
+    hdpy_dir_conf *conf = dir_conf;
+
+    if (*path != '/' || strchr(path, '|'))
+        return apr_psprintf(cmd->pool, "PythonSocket takes the absolute path of a Unix socket, not "
+                                       "'%s'", path);
+    if (what && strcasecmp(what, "upgrades"))
+        return apr_psprintf(cmd->pool, "PythonSocket takes a path, and the word upgrades, not '%s'",
+                            what);
+    conf->socket = path;
+    conf->socket_upgrades = what != NULL;
+    return NULL;
+}
+
+/* PythonInitFunction and PythonStopFunction. */
+static const char *set_function(cmd_parms *cmd, void *dir_conf, const char *name,
+                                const char *statement)
 {
     hdpy_server_conf *conf = ap_get_module_config(cmd->server->module_config, &httpdapy_module);
     const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
@@ -224,10 +243,15 @@ static const char *set_init_function(cmd_parms *cmd, void *dir_conf, const char 
     if (error)
         return error;
     if (!is_module_name(name))
-        return apr_psprintf(cmd->pool, "PythonInitFunction takes the name of a Python module and a "
-                                       "statement, not '%s'", name);
-    conf->init_module = name;
-    conf->init_statement = statement;
+        return apr_psprintf(cmd->pool, "%s takes the name of a Python module and a statement, not "
+                                       "'%s'", cmd->cmd->name, name);
+    if (!strcasecmp(cmd->cmd->name, "PythonStopFunction")) {
+        conf->stop_module = name;
+        conf->stop_statement = statement;
+    } else {
+        conf->init_module = name;
+        conf->init_statement = statement;
+    }
     return NULL;
 }
 
@@ -276,8 +300,12 @@ const command_rec hdpy_directives[] = {
                   "name of the module whose AuthHandler decides who may pass"),
     AP_INIT_FLAG("StaticFiles", set_static_files, NULL, ACCESS_CONF,
                  "whether files below the directory are sent as they are, unless hidden or outside"),
-    AP_INIT_TAKE2("PythonInitFunction", set_init_function, NULL, RSRC_CONF,
+    AP_INIT_TAKE12("PythonSocket", set_socket, NULL, ACCESS_CONF,
+                   "Unix socket of the process that answers; upgrades: WebSockets only"),
+    AP_INIT_TAKE2("PythonInitFunction", set_function, NULL, RSRC_CONF,
                   "module to import and statement to run once in each process, for one interpreter"),
+    AP_INIT_TAKE2("PythonStopFunction", set_function, NULL, RSRC_CONF,
+                  "module to import and statement to run when a process is told to end"),
     AP_INIT_RAW_ARGS("Require", note_require, NULL, OR_AUTHCFG,
                      "see mod_authz_core"),
     AP_INIT_TAKE1("PythonThreads", set_threads, NULL, RSRC_CONF,

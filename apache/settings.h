@@ -20,6 +20,8 @@ typedef struct {
     int static_files;         /* HDPY_UNSET, 0 or 1 */
     const char *static_dir;   /* directory of that line, and where it really lies; "" for "/" */
     const char *static_real;
+    const char *socket;       /* of PythonSocket; NULL: unset */
+    int socket_upgrades;      /* it is for WebSockets only */
 } hdpy_dir_conf;
 
 /* One per server.  Lives in the configuration's pool. */
@@ -27,6 +29,8 @@ typedef struct {
     const char *report_token; /* what a request for a report must bring; NULL: there are none */
     const char *init_module;  /* of PythonInitFunction, in the main server's only; NULL: unset */
     const char *init_statement;
+    const char *stop_module;  /* of PythonStopFunction, in the main server's only; NULL: unset */
+    const char *stop_statement;
     unsigned threads;         /* of PythonThreads, in the main server's only; 0: unset */
     int takes_plain;          /* of TLSOrPlain, in the virtual host's only */
 } hdpy_server_conf;

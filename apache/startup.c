@@ -1,10 +1,12 @@
-/* PythonInitFunction: what runs once in each child, before its first request.
+/* What runs once in each child: before its first request, and when it is told to end.
  *
  *   PythonInitFunction module statement
+ *   PythonStopFunction module statement
  *
  * The module is imported into the main interpreter, and the statement executed there in __main__,
- * where the module has its name.  A server with this directive is in single-interpreter mode; see
- * target.c.
+ * where the module has its name.  A server with PythonInitFunction is in single-interpreter mode; see
+ * target.c.  When PythonStopFunction runs, requests may still be in progress, and the child ends when
+ * they have: it is for what would keep them from it, like WebSockets.
  */
 #include <Python.h> /* first, as Python wants it */
 
@@ -73,4 +75,17 @@ void hdpy_startup_run(server_rec *s)
                      "line out of the configuration", conf->init_module, conf->init_statement);
         exit(APEXIT_CHILDFATAL);
     }
+}
+
+void hdpy_startup_stop(server_rec *s)
+{
+    const hdpy_server_conf *conf = ap_get_module_config(s->module_config, &httpdapy_module);
+    PyGILState_STATE state;
+
+    if (!conf || !conf->stop_module || !Py_IsInitialized())
+        return;
+    state = PyGILState_Ensure();
+    if (run(conf->stop_module, conf->stop_statement))
+        PyErr_Print(); /* to the error log */
+    PyGILState_Release(state);
 }

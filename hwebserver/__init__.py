@@ -12,6 +12,7 @@ from .response import Response
 from .responses import errorResponse, fileResponse, notFoundResponse, redirect
 from .server import Server
 from .uploads import UploadedFile
+from .websocket import WebSocket
 
 _default = Server("main")
 
@@ -19,6 +20,7 @@ run = _default.run
 requestShutdown = _default.requestShutdown
 isInDebugMode = _default.isInDebugMode
 urlHandler = _default.urlHandler
+webSocket = _default.webSocket
 insertHandlerForPort = _default.insertHandlerForPort
 apiFunction = _default.apiFunction
 registerAPIFunction = _default.registerAPIFunction
@@ -26,6 +28,7 @@ registerArchiveFile = _default.registerArchiveFile
 registerOpdefPath = _default.registerOpdefPath
 registerStaticFilesDirectory = _default.registerStaticFilesDirectory
 registerWSGIApp = _default.registerWSGIApp
+registerASGIApp = _default.registerASGIApp
 setSettingsForPort = _default.setSettingsForPort
 setCORSWhitelist = _default.setCORSWhitelist
 setLogInfo = _default.setLogInfo
@@ -59,6 +62,7 @@ __all__ = [
     "URLHandler",
     "UploadedFile",
     "WarningSeverity",
+    "WebSocket",
     "apiFunction",
     "errorResponse",
     "fileResponse",
@@ -67,6 +71,7 @@ __all__ = [
     "notFoundResponse",
     "redirect",
     "registerAPIFunction",
+    "registerASGIApp",
     "registerArchiveFile",
     "registerOpdefPath",
     "registerStaticFilesDirectory",
@@ -82,4 +87,5 @@ __all__ = [
     "urlHandler",
     "webServerSeverity",
     "webServerVerbosity",
+    "webSocket",
 ]

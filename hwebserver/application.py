@@ -5,29 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..handlers import base
-from .errors import OperationFailed
 from .handlers import ResponseHandler
 from .responses import notFoundResponse
-from .routing import Router
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from ..handlers.request import Request as ApacheRequest
-    from .registry import Registry
     from .request import Request
     from .response import Response
+    from .routing import Routers
 
-_routers: dict[str, Router] = {}
+_routers: Routers | None = None
 _failure: BaseException | None = None
 _trace: TracebackType | None = None
 
 
-def serve(registry: Registry) -> None:
-    """Have RequestHandler answer with the handlers of *registry*, which takes no more then."""
-    registry.is_served = True
-    _routers.clear()
-    _routers.update((name, Router(port.routes)) for name, port in registry.ports.items())
+def serve(routers: Routers) -> None:
+    """Have RequestHandler answer with the handlers of *routers*."""
+    global _routers
+    _routers = routers
 
 
 def serve_failure(error: BaseException) -> None:
@@ -43,11 +40,8 @@ class RequestHandler(base.RequestHandler):
     def for_request(cls, req: ApacheRequest) -> base.RequestHandler:
         if _failure is not None:
             raise _failure.with_traceback(_trace)  # or it would grow with each request
-        port = req.options["hwebserver_port"]
-        router = _routers.get(port)
-        if router is None:
-            raise OperationFailed(f"nothing is registered for the port {port}")
-        handler = router.find(req.uri) or NotFound
+        assert _routers is not None
+        handler = _routers.handler(req.options["hwebserver_port"], req.uri) or NotFound
         return handler.for_request(req)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -60,6 +61,23 @@ class Arguments:
             raise OperationFailed(f"{name} of run() is a number {limits}, not {value!r}")
 
     @property
+    def is_background(self) -> bool:
+        """Whether run() returns when the server answers."""
+        return is_interactive() if self.in_background is None else self.in_background
+
+    @property
     def reloads(self) -> bool:
         """Whether changed sources restart the server."""
         return self.debug if self.reload_source_changes is None else self.reload_source_changes
+
+
+def is_interactive() -> bool:
+    """Whether somebody types: in Python's own prompt, in IPython or Jupyter, or in Houdini."""
+    if hasattr(sys, "ps1") or sys.flags.interactive:
+        return True
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and ipython.get_ipython() is not None:
+        return True
+    hou = sys.modules.get("hou")
+    has_ui = getattr(hou, "isUIAvailable", None)
+    return bool(has_ui is not None and has_ui())

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .arguments import Arguments
     from .choice import Listener
 
+#: Name of the event loop's socket in Apache's directory.
+SOCKET = "python.sock"
 #: Environment variable with PythonOption values: name=value, with spaces between.
 OPTIONS = "HTTPDAPY_OPTIONS"
 
@@ -31,8 +33,13 @@ def configuration(
     group: str,
     description: dict[str, Any],
     listeners: dict[str, Listener],
+    *,
+    is_live: bool,
 ) -> str:
-    """All of the configuration, in *root*, for the ports at *listeners*.  Raises ConfigError."""
+    """All of the configuration, in *root*, for the ports at *listeners*.
+
+    is_live: this process answers, not one of Apache's.  Raises ConfigError.
+    """
     if any(port["archives"] for port in description["ports"].values()):
         check_archives(parts)
     options = dict(word.split("=", 1) for word in os.environ.get(OPTIONS, "").split())
@@ -47,22 +54,31 @@ def configuration(
             number=listeners[name].number,
             settings=port["settings"],
             mounts=mounts(
-                port["routes"],
+                [(path, is_prefix, is_async and not is_live)
+                 for path, is_prefix, is_async in port["routes"]],
                 [(path, Path(each)) for path, each in port["mounts"]],
                 answers=directory / ".hwebserver",
-                script=script.file(),
+                script=script.file() if script.exists() else None,
                 archives=[(path, Path(each)) for path, each in port["archives"]],
             ),
         )
         for name, port in description["ports"].items()
     )
     verbosity = arguments.verbosity
+    has_loop = any(
+        port["has_sockets"] or any(is_async for _, _, is_async in port["routes"])
+        for port in description["ports"].values()
+    )
     return application.configuration(
         parts,
         application.Application(
             root=root,
             directory=directory,
+            socket=root / SOCKET,
+            is_live=is_live,
             job=root / "job.json",
+            has_loop=has_loop,
+            may_have_loop=has_loop or arguments.reloads,
             ports=ports,
             processes=arguments.processes,
             threads=arguments.max_num_threads,

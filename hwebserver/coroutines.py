@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
+#: Whether the process may end while the loop runs.  Sub-interpreters have no such threads.
+is_daemon = False
+#: What tasks may take for their end then.
+_END_TIMEOUT_S = 2.0
 
 #: What a coroutine has returned, or what it has raised.
 _Outcome = tuple[Any, BaseException | None]
@@ -68,17 +73,33 @@ def event_loop() -> asyncio.AbstractEventLoop:
     """The event loop, running."""
     import asyncio  # takes 40 ms, which most scripts can do without
 
-    global _loop
+    global _loop, _thread
     with _lock:
         if _loop is None:
             runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
             _loop = runner.get_loop()
-            # no daemon: sub-interpreters have none.  It is to end before Python waits for it, which
-            # no public function can have it do.
-            thread = threading.Thread(target=_run, args=[runner], name="event loop", daemon=False)
-            thread.start()
-            threading._register_atexit(_loop.call_soon_threadsafe, _loop.stop)  # type: ignore[attr-defined]
+            _thread = threading.Thread(
+                target=_run, args=[runner], name="event loop", daemon=is_daemon
+            )
+            _thread.start()
+            if not is_daemon:
+                # It is to end before Python waits for it, which no public function can have it do.
+                threading._register_atexit(_loop.call_soon_threadsafe, _loop.stop)  # type: ignore[attr-defined]
         return _loop
+
+
+def end() -> None:
+    """End the loop and its tasks, if its thread is a daemon, which Python does not wait for."""
+    if _loop is not None and _thread is not None and is_daemon:
+        _loop.call_soon_threadsafe(_loop.stop)
+        _thread.join(_END_TIMEOUT_S)
+
+
+def forget() -> None:
+    """In a process that was forked: the loop's thread is the other one's."""
+    global _loop, _lock
+    _lock = threading.Lock()
+    _loop = None
 
 
 def _run(runner: asyncio.Runner) -> None:

@@ -16,7 +16,7 @@ _MAIN_TOO = ("", "0", "-1", MAIN)
 
 def describe(registry: Registry, arguments: Arguments) -> dict[str, Any]:
     """What is registered, and what run() was given; a port has its name, settings, paths of
-    handlers, mounts and archives.
+    handlers, with what Route has of them, whether there are WebSockets, mounts and archives.
 
     Raises OperationFailed for a settings file with a mistake.
     """
@@ -37,7 +37,8 @@ def describe(registry: Registry, arguments: Arguments) -> dict[str, Any]:
 def _port(port: Port, in_file: dict[str, Any]) -> dict[str, Any]:
     return {
         "settings": {**in_file, **port.settings},
-        "routes": [[route.path, route.is_prefix] for route in port.routes],
+        "routes": [[route.path, route.is_prefix, route.is_async] for route in port.routes],
+        "has_sockets": bool(port.sockets),
         "mounts": [[mount.path, str(mount.files)] for mount in port.mounts],
         "archives": [[archive.path, str(archive.files)] for archive in port.archives],
     }

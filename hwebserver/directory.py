@@ -105,6 +105,8 @@ def _check(registry: Registry) -> None:
     port = registry.ports[MAIN]
     if len(registry.ports) > 1 or port.settings:
         raise OperationFailed("a directory is served at Apache's ports, with Apache's settings")
+    if port.sockets:  # an ASGI application has both
+        raise OperationFailed("WebSockets and ASGI applications run where a script calls run()")
     if port.mounts or port.archives:
         raise OperationFailed("a directory's files are sent by Apache, without registering any")
 

@@ -7,6 +7,8 @@ stays open, and what comes after run() does not happen here.
 from __future__ import annotations
 
 import json
+import os
+import socket
 import sys
 import threading
 import traceback
@@ -18,9 +20,12 @@ from . import application, running, script, sources
 from .control import Sender
 from .description import describe
 from .errors import OperationFailed
+from .request import MAX_REQUEST_SIZE
+from .routing import Routers
 
 if TYPE_CHECKING:
     from .arguments import Arguments
+    from .backend import Backend
     from .server import Server
 
 #: How often it is looked for modules that handlers have imported.
@@ -32,7 +37,8 @@ class Embedded:
 
     job: origin, as script.run() takes it; server, the name of the one to serve; earlier, how each
     call of run() that was over before this one has ended, by server: None or what it has raised;
-    reloads, whether sources are watched; control, the socket to the launcher.
+    reloads, whether sources are watched; control, the socket to the launcher; listening, that of
+    the event loop.
     """
 
     def __init__(self, job: dict[str, Any]) -> None:
@@ -42,6 +48,7 @@ class Embedded:
         self._is_ready = threading.Event()
         self._failure: BaseException | None = None
         self._reported: set[str] = set()
+        self._backend: Backend | None = None
 
     def load(self) -> None:
         """Return once the script has called run().  Raises what it raises."""
@@ -64,7 +71,10 @@ class Embedded:
             self._is_ready.set()
 
     def run(self, server: Server, arguments: Arguments) -> None:
-        """Serve what *server* has, for as long as this process lives."""
+        """Serve what *server* has, for as long as this process lives; in the background the
+        launcher's does."""
+        if arguments.is_background:
+            return
         earlier = self._job["earlier"].get(server.name, [])
         call = self._calls[server.name]
         self._calls[server.name] += 1
@@ -74,13 +84,44 @@ class Embedded:
             return
         if server.name == self._job["server"] and not self._is_ready.is_set():
             self._report_sources()
-            self._control.send("loaded", describe(server.registry, arguments))
-            running.served = server
-            application.serve(server.registry)
+            description = describe(server.registry, arguments)
+            try:
+                self._serve(server, arguments, description)
+            except BaseException as error:
+                self._failure = error
+                self._is_ready.set()
+                raise
+            self._control.send("loaded", description)
             self._is_ready.set()
             if self._job["reloads"]:
                 self._keep_reporting_sources()
         threading.Event().wait()
+
+    def _serve(self, server: Server, arguments: Arguments, description: dict[str, Any]) -> None:
+        """Have requests answered."""
+        registry = server.registry
+        registry.is_served = True
+        routers = Routers(registry)
+        routers.describe(description)
+        running.served = server
+        application.serve(routers)
+        os.set_inheritable(self._job["listening"], False)
+        if routers.need_loop:
+            from ..interpreters.asgi import ASGIRequest
+            from .backend import Backend  # takes a fifth of a second
+
+            listening = socket.socket(fileno=self._job["listening"])
+            limit = arguments.max_request_size or MAX_REQUEST_SIZE
+            self._backend = Backend(
+                routers, listening, arguments.max_num_threads, limit, server
+            )
+            ASGIRequest.is_in_apache = True
+            self._backend.start()
+
+    def stop(self) -> None:
+        """Apache has told this process to end, when its requests have."""
+        if self._backend is not None:
+            self._backend.stop_soon()
 
     def request_shutdown(self, server: Server) -> None:
         """Tell the launcher to end *server*."""
@@ -125,3 +166,9 @@ def load(file: str) -> None:
         if not job["is_restart"]:
             raise
         application.serve_failure(error)
+
+
+def stop() -> None:
+    """For PythonStopFunction."""
+    if isinstance(running.runner, Embedded):
+        running.runner.stop()

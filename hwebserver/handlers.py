@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, cast
 
 from ..handlers.base import RequestHandler
 from ..handlers.constants import REQ_PROCEED
@@ -15,12 +16,19 @@ from .responses import errorResponse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ..interpreters.asgi import ASGIRequest, LoopExchange
+
+#: Forms of more bytes are read by a thread.
+LARGE = 256 * 1024
+
 
 class ResponseHandler(RequestHandler):
     """Base class of handlers that return a Response."""
 
     #: Methods that it answers, in capitals, HEAD where GET is; none: all.
     methods: Iterable[str] = ()
+    #: Whether handle() is a coroutine function: it runs on the event loop, if there is one.
+    is_async = False
 
     def Handle(self) -> object:
         req = self.req
@@ -33,21 +41,52 @@ class ResponseHandler(RequestHandler):
             else:
                 response = self.handle(request)
             if not isinstance(response, Response):
-                response = self._settled(request, response)
+                if is_coroutine(response):
+                    response = answered(request, response)
+                response = self._checked(request, response)
             if response is not None:
                 request.answer(response)
         finally:
             request.close()
         return REQ_PROCEED
 
+    async def HandleAsync(self) -> object:
+        """As Handle(), on the event loop; the request is an ASGIRequest with a LoopExchange."""
+        request = Request(self.req)
+        try:
+            request.check_length()
+            if self.methods and not self._answers(self.req.method):
+                response: object = self._refusal(request)
+            else:
+                await self._receive_body(request)
+                request.is_on_loop = True
+                response = self.handle(request)
+                if is_coroutine(response):
+                    response = await response
+                response = self._checked(request, response)
+            if response is not None:
+                request.answer(response)
+        finally:
+            request.close()
+        return REQ_PROCEED
+
+    async def _receive_body(self, request: Request) -> None:
+        """Have the body, and a large form read by a thread."""
+        exchange = cast("ASGIRequest", self.req).exchange
+        size = await cast("LoopExchange", exchange).receive_body()
+        if size > LARGE:
+            import asyncio
+
+            await asyncio.get_running_loop().run_in_executor(None, request.prepare)
+        else:
+            request.prepare()
+
     def handle(self, request: Request) -> object:
         """Answer *request* with a Response, or a coroutine that does."""
         raise NotImplementedError
 
-    def _settled(self, request: Request, result: object) -> Response | None:
-        """The Response that *result* comes to, None if one was sent."""
-        if is_coroutine(result):
-            result = answered(request, result)
+    def _checked(self, request: Request, result: object) -> Response | None:
+        """*result*, if it is a Response; None if one was sent."""
         if isinstance(result, Response) or (result is None and request.is_answered):
             return result
         code = getattr(self.handle, "__code__", None)
@@ -104,8 +143,18 @@ def handler_of(
     answer: Callable[[Request], object], name: str, methods: Iterable[str] = ()
 ) -> type[RequestHandler]:
     """A handler that calls *answer*, by the *name* that the log has for it."""
-    body = {"handle": staticmethod(answer), "methods": frozenset(methods), "__qualname__": name}
+    body = {
+        "handle": staticmethod(answer),
+        "methods": frozenset(methods),
+        "is_async": _is_async(answer),
+        "__qualname__": name,
+    }
     return type(name, (ResponseHandler,), body)
+
+
+def _is_async(answer: Callable[..., object]) -> bool:
+    call = answer if isinstance(answer, type) else getattr(answer, "__call__", None)
+    return iscoroutinefunction(answer) or iscoroutinefunction(call)
 
 
 def handler_of_instance(handler: URLHandler) -> type[RequestHandler]:

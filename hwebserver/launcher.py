@@ -1,16 +1,28 @@
-"""Under Python itself: run() starts an Apache that loads the script, and ends with it."""
+"""Under Python itself: run() starts an Apache that ends with it.
+
+It loads the script, unless that is to be served in the background, or there is no file to load: then
+handlers run in this process.
+"""
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
 from typing import TYPE_CHECKING
 
+from . import coroutines, script
 from .errors import OperationFailed
+from .live import LiveService
 from .service import Service
 
 if TYPE_CHECKING:
     from .arguments import Arguments
     from .server import Server
+
+#: What requests in progress may take when this process ends.
+_EXIT_GRACE_S = 1.0
+_EXIT_TIMEOUT_S = 10.0
 
 
 class Launcher:
@@ -21,18 +33,25 @@ class Launcher:
         self._running: list[Service] = []
         #: by the server's name, how each call that is over has ended: None or what it has raised
         self._ended: dict[str, list[str | None]] = {}
+        # a daemon: this process does not stay for it
+        coroutines.is_daemon = True
+        atexit.register(self._exit)
+        os.register_at_fork(after_in_child=self._forget)
 
     def run(self, server: Server, arguments: Arguments) -> None:
-        """Serve until Ctrl-C, SIGTERM or request_shutdown()."""
+        """Serve until Ctrl-C, SIGTERM or request_shutdown(); in the background return at once."""
+        if arguments.is_background:
+            self._run_in_background(server, arguments)
+            return
         ended = None
         try:
-            if arguments.in_background:
-                raise OperationFailed(
-                    "run() cannot serve in the background of a script yet; leave in_background out"
-                )
             with self._lock:
                 earlier = {name: list(calls) for name, calls in self._ended.items()}
-                service = Service(server, arguments, earlier, self.end)
+                service = (
+                    Service(server, arguments, earlier, self.end)
+                    if script.exists()
+                    else LiveService(server, arguments, self.end)
+                )
                 self._running.append(service)
             try:
                 service.serve()
@@ -45,6 +64,17 @@ class Launcher:
             with self._lock:
                 self._ended.setdefault(server.name, []).append(ended)
 
+    def _run_in_background(self, server: Server, arguments: Arguments) -> None:
+        with self._lock:
+            if any(each.server is server and each.is_live for each in self._running):
+                raise OperationFailed(
+                    f"the server {server.name} runs in the background already: what is registered "
+                    "now answers at once; requestShutdown() ends it"
+                )
+            service = LiveService(server, arguments, self.end, over=self._running.remove)
+            self._running.append(service)
+        service.start_in_background()
+
     def request_shutdown(self, server: Server) -> None:
         """End what *server* has running."""
         self.end(server.name)
@@ -54,3 +84,21 @@ class Launcher:
         for service in list(self._running):
             if service.server.name == name:
                 service.end()
+
+    def _exit(self) -> None:
+        """This process ends."""
+        services = [each for each in self._running if isinstance(each, LiveService)]
+        for service in services:
+            service.end(_EXIT_GRACE_S)
+        for service in services:
+            service.join(_EXIT_TIMEOUT_S)
+        coroutines.end()
+
+    def _forget(self) -> None:
+        """This process was forked from the one that has the servers."""
+        for service in self._running:
+            if isinstance(service, LiveService):
+                service.forget()
+        self._running = []
+        self._lock = threading.Lock()
+        coroutines.forget()

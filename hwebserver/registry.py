@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from ..handlers.base import RequestHandler
     from .api import APIFunction
 
 #: The name of the port that run() is given.
@@ -28,7 +27,7 @@ def parts(path: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A handler at a path, %xx decoded.
+    """A handler at a path, %xx decoded: a RequestHandler, for WebSockets a WebSocket as well.
 
     is_prefix: it answers all that lies below as well.
 
@@ -37,7 +36,7 @@ class Route:
 
     path: str
     is_prefix: bool
-    handler: type[RequestHandler]
+    handler: type[Any]
 
     def __post_init__(self) -> None:
         path = self.path
@@ -45,6 +44,11 @@ class Route:
             raise ValueError(f"the path of a handler begins with '/', which {path!r} does not")
         if "\0" in path or not {".", ".."}.isdisjoint(path.split("/")):
             raise ValueError(f"no URL has the path {path!r}")
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the handler runs on the event loop."""
+        return getattr(self.handler, "is_async", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Port:
     routes: list[Route] = field(default_factory=list)
     mounts: list[Mount] = field(default_factory=list)
     archives: list[Mount] = field(default_factory=list)
+    #: what answers WebSockets
+    sockets: list[Route] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     #: API functions by name
     functions: dict[str, APIFunction] = field(default_factory=dict)
@@ -74,8 +80,10 @@ class Registry:
         self.ports: dict[str, Port] = {MAIN: Port()}
         #: what to do with ports that are made
         self._everywhere: list[Callable[[Port], None]] = []
-        #: whether what is registered has gone into service
+        #: whether what is registered has gone into service, and nothing can come to it
         self.is_served = False
+        #: called when Apache's configuration has to follow; raises if it cannot
+        self.changed: Callable[[], None] = lambda: None
 
     def port(self, name: str) -> Port:
         """The port of that name, made if there is none; "" is the main one.

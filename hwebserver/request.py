@@ -57,6 +57,8 @@ class Request:
     outbox: Callable[[Response], None] | None = None
     #: Whether send() was called.
     is_answered = False
+    #: Whether the handler runs on the event loop: what it sends goes out while it does.
+    is_on_loop = False
 
     _body: bytes | None = None
     _form: Form | None = None
@@ -268,7 +270,7 @@ class Request:
         if self.outbox is not None:
             self.outbox(response)
         else:
-            response.send(self.req)
+            response.send(self.req, at_once=self.is_on_loop)
 
     def sendHeaders(self, response: Response) -> None:
         """Send status and headers of *response*; sendBody() sends what comes after."""
@@ -294,9 +296,10 @@ class Request:
 
         Raises OperationFailed where no script has called run().
         """
-        if running.served is None:
+        server = getattr(self.req, "server", None) or running.served
+        if server is None:
             raise OperationFailed(running.NO_SHUTDOWN)
-        running.request_shutdown(running.served)
+        running.request_shutdown(server)
 
     # -- for those who run handlers --------------------------------------------------------------
 

@@ -44,6 +44,11 @@ def origin() -> dict[str, Any]:
     }
 
 
+def exists() -> bool:
+    """Whether there is a script that Apache's process can run."""
+    return getattr(sys.modules["__main__"], "__file__", None) is not None
+
+
 def file() -> Path:
     """The script's file.  Raises OperationFailed if there is none."""
     path: str | None = getattr(sys.modules["__main__"], "__file__", None)

@@ -14,12 +14,15 @@ from .registry import Registry, Route
 from .running import request_shutdown, run
 from .settings import checked
 from .static import archive_mount, mount_of, port_name
+from .websocket import checked_class
 from .wsgi import wsgi_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
 
+    from .asgi import Application as ASGIApplication
+    from .registry import Port
     from .wsgi import Application as WSGIApplication
 
     T = TypeVar("T")
@@ -60,6 +63,25 @@ class Server:
         def register(target: T) -> T:
             route = Route(path, is_prefix, as_handler(target, path, is_prefix))
             self.registry.add(route, ports)
+            return target
+
+        return register
+
+    def webSocket(
+        self, path: str, is_prefix: bool = False, ports: Sequence[str | int] = ()
+    ) -> Callable[[T], T]:
+        """Register what answers WebSockets at a path: a subclass of WebSocket.
+
+        path, is_prefix, ports: as urlHandler() has them; other requests for the path are its.
+
+        Raises TypeError and ValueError for what cannot be registered.
+        """
+        if not isinstance(path, str):
+            raise TypeError("webSocket is called with a path: @hwebserver.webSocket('/path')")
+
+        def register(target: T) -> T:
+            route = Route(path, is_prefix, checked_class(target))
+            self.registry.each(ports, lambda port: port.sockets.append(route))
             return target
 
         return register
@@ -125,6 +147,7 @@ class Server:
         for what is no directory.
         """
         self.registry.port(port_name(port)).mounts.append(mount_of(directory, url_prefix))
+        self.registry.changed()
 
     def registerArchiveFile(
         self, archive_file: str | PathLike[str], url_prefix: str, port: int | str = -1
@@ -140,6 +163,7 @@ class Server:
         has not is left to the others.  Raises OperationFailed for what is no file.
         """
         self.registry.port(port_name(port)).archives.append(archive_mount(archive_file, url_prefix))
+        self.registry.changed()
 
     def registerOpdefPath(self, url_prefix: str = "/opdef", port: int | str = -1) -> None:
         """Have sections of Houdini's digital assets answer below *url_prefix*, each by its name as
@@ -166,12 +190,36 @@ class Server:
         where = "/" if path is None else path
         self.registry.add(Route(where, True, wsgi_handler(application, where)), ports)
 
+    def registerASGIApp(
+        self,
+        application: ASGIApplication | tuple[()] = (),
+        path: str | None = None,
+        ports: Sequence[str] = (),
+    ) -> None:
+        """Have an ASGI *application* answer all at and below *path*, which is "/" by default:
+        requests and WebSockets.
+
+        Raises OperationFailed for what is no application.
+        """
+        from .asgi import asgi_handler  # which imports asyncio
+
+        where = "/" if path is None else path
+        route = Route(where, True, asgi_handler(application, where))  # type: ignore[arg-type]
+
+        def register(port: Port) -> None:
+            port.routes.append(route)
+            port.sockets.append(route)
+
+        self.registry.each(ports, register)
+        self.registry.changed()
+
     def setSettingsForPort(self, settings: dict[str, Any], port_name: str = "") -> None:
         """Set what a port listens at, logs, and whom it serves; keys that are left out stay.
 
         Raises OperationFailed for unknown keys and for values that they cannot have.
         """
         self.registry.port(port_name).settings.update(checked(settings))
+        self.registry.changed()
 
     def setPortInfo(
         self,

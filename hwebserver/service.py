@@ -1,4 +1,7 @@
-"""One call of run() under Python itself: an Apache, from its start to its end."""
+"""One call of run() under Python itself: an Apache, from its start to its end.
+
+In a Service Apache's processes load the script, and handlers run there; live.py has another kind.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import os
 import queue
 import re
 import select
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,7 +30,7 @@ from ..apache.permissions import check_readable, own_parts, serving_user
 from ..apache.process import Process, Root
 from . import script, sources
 from .choice import Listener, choose
-from .configuration import configuration
+from .configuration import SOCKET, configuration
 from .control import Receiver
 from .description import describe
 from .enums import webServerVerbosity
@@ -43,6 +48,8 @@ _PORT_TRIES = 5
 #: How long requests in progress may go on after Ctrl-C or SIGTERM.
 _GRACE_S = 5.0
 _POLL_S = 0.2
+#: Connections that wait for the event loop.
+_BACKLOG = 4096
 #: What Apache says of its own starts and ends.
 _CHATTER = re.compile(r"\[[^]]*\] \[(core|mpm_\w+):notice\] ")
 
@@ -63,6 +70,8 @@ class Service:
 
     All that happens to it becomes an event, and the thread in serve() takes them one by one.
     """
+
+    is_live = False
 
     def __init__(
         self,
@@ -87,10 +96,12 @@ class Service:
         self._root: Root | None = None
         self._process: Process | None = None
         self._watcher: Watcher | None = None
+        self._listening: threading.Thread | None = None
 
-    def end(self) -> None:
-        """Have serve() return once the requests in progress are answered."""
-        self._put(self._stop_when, None)
+    def end(self, grace_s: float | None = None) -> None:
+        """Have serve() return once the requests in progress are answered, or after *grace_s*
+        seconds."""
+        self._put(self._stop_when, grace_s)
 
     def serve(self) -> None:
         """Start Apache, and return when it has ended.  Raises OperationFailed if it cannot."""
@@ -99,6 +110,7 @@ class Service:
             with self._sigterm():
                 self._start()
                 self._announce()
+                self._started()
                 while True:
                     self._handle_event()
         except _Stop as stop:
@@ -111,6 +123,9 @@ class Service:
             if self._watcher is not None:
                 self._watcher.stop()
             self._end_apache(grace_s)
+
+    def _started(self) -> None:
+        """It answers."""
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -164,11 +179,7 @@ class Service:
         user, group = serving_user()
         parts = installation.find()
         check_readable(self._parts_to_read(parts), user, group)
-        if self._arguments.reloads:
-            self._watcher = Watcher(partial(self._put, self._sources_changed))
-            self._watcher.add(sources.loaded())
-            if self._arguments.settings is not None:
-                self._watcher.add([str(Path(self._arguments.settings).absolute())])
+        self._watch()
         for attempt in range(1, _PORT_TRIES + 1):
             self._listeners = {}
             self._choose_ports()
@@ -183,36 +194,44 @@ class Service:
                     raise
                 self._end_apache(0.0)  # another process was quicker
 
+    def _watch(self) -> None:
+        if self._arguments.reloads:
+            self._watcher = Watcher(partial(self._put, self._sources_changed))
+            self._watcher.add(sources.loaded())
+            if self._arguments.settings is not None:
+                self._watcher.add([str(Path(self._arguments.settings).absolute())])
+
     def _check(self) -> None:
         ports = self._description["ports"]
-        if not any(port["routes"] or port["mounts"] or port["archives"] for port in ports.values()):
+        if not any(
+            port["routes"] or port["mounts"] or port["archives"] or port["has_sockets"]
+            for port in ports.values()
+        ):
             raise OperationFailed(
                 f"no URL handlers are registered with the server {self.server.name}; register some "
                 "before run(), by urlHandler() for one"
             )
 
     def _parts_to_read(self, parts: installation.Installation) -> list[tuple[str, Path]]:
-        mounts = (
-            Path(directory)
-            for port in self._description["ports"].values()
-            for _, directory in port["mounts"]
-        )
-        archives = (
-            Path(file)
-            for port in self._description["ports"].values()
-            for _, file in port["archives"]
-        )
         return [
             *own_parts(parts),
             ("the script", script.file()),
             ("the working directory", Path.cwd()),
-            *(("the static directory", each) for each in mounts),
-            *(("the archive", each) for each in archives),
+            *self._files_to_read(),
             *(
                 ("the module", Path(file))
                 for file in sorted(sources.loaded())
                 if Path(file).exists()
             ),
+        ]
+
+    def _files_to_read(self) -> list[tuple[str, Path]]:
+        kinds = {"mounts": "the static directory", "archives": "the archive"}
+        return [
+            (what, Path(file))
+            for port in self._description["ports"].values()
+            for kind, what in kinds.items()
+            for _, file in port[kind]
         ]
 
     def _choose_ports(self) -> None:
@@ -230,6 +249,16 @@ class Service:
         root.path.chmod(0o750)
         if os.geteuid() == 0:
             os.chown(root.path, -1, grp.getgrnam(group).gr_gid)
+        self._configure = partial(
+            configuration, parts, root.path, self._arguments, user, group, is_live=self.is_live
+        )
+        with self._prepared(listening_socket(root.path / SOCKET, group)) as descriptors:
+            self._launch_apache(parts, root, descriptors)
+
+    @contextmanager
+    def _prepared(self, listening: socket.socket) -> Iterator[list[int]]:
+        """Have ready what answers, with the event loop's socket; gives the files of ours that
+        Apache is started with."""
         receiver = Receiver()
         self._job = {
             "origin": script.origin(),
@@ -238,9 +267,18 @@ class Service:
             "reloads": self._arguments.reloads,
             "is_restart": False,
             "control": receiver.theirs,
+            "listening": listening.fileno(),
         }
         self._write("job.json", json.dumps(self._job))
-        self._configure = partial(configuration, parts, root.path, self._arguments, user, group)
+        with listening:
+            yield [receiver.theirs, listening.fileno()]
+        receiver.passed()
+        self._listening = threading.Thread(target=self._listen, args=[receiver], daemon=True)
+        self._listening.start()
+
+    def _launch_apache(
+        self, parts: installation.Installation, root: Root, descriptors: list[int]
+    ) -> None:
         self._configuration = self._configure(self._description, self._listeners)
         self._write("httpd.conf", self._configuration)
         self._command: list[str | Path] = [parts.httpd, "-f", root.path / "httpd.conf"]
@@ -248,13 +286,11 @@ class Service:
             [*self._command, "-DFOREGROUND"],
             root,
             environment=parts.environment(),
-            pass_fds=[receiver.theirs],
+            pass_fds=descriptors,
             error_line=self._error_line,
             output=_output,
         )
-        receiver.passed()
-        self._listening = threading.Thread(target=self._listen, args=[receiver], daemon=True)
-        self._listening.start()
+        _allow_many_files(process.pid)
         threading.Thread(target=self._wait_for_end, args=[process], daemon=True).start()
 
     def _error_line(self, line: str) -> None:
@@ -270,7 +306,8 @@ class Service:
 
     def _wait_for_end(self, process: Process) -> None:
         status = process.wait()
-        self._listening.join(_POLL_S)  # what was told before comes first
+        if self._listening is not None:
+            self._listening.join(_POLL_S)  # what was told before comes first
         self._put(self._ended, process, status)
 
     def _write(self, name: str, text: str) -> None:
@@ -310,7 +347,9 @@ class Service:
         if self._watcher is not None:
             self._watcher.is_failing = failed
         if not failed and not self._is_renewed:
-            self._renew(value)
+            error = self._renew(value)
+            if error is not None:
+                _say(f"the changed settings are not in force: {error}")
         self._restart_if_due()
 
     def _sources_changed(self) -> None:
@@ -326,8 +365,9 @@ class Service:
             self._is_restarting = True
             self._process.signal(signal.SIGUSR1)
 
-    def _renew(self, description: dict[str, Any]) -> None:
-        """Put what the changed script has registered into Apache's configuration.
+    def _renew(self, description: dict[str, Any]) -> Exception | None:
+        """Put what the changed script has registered into Apache's configuration, if Apache takes
+        it; else what keeps it from that.
 
         That takes another restart.  It is done once for a change: a script may register something
         else each time that it runs.
@@ -338,7 +378,7 @@ class Service:
             self._choose_ports()
             text = self._configure(description, self._listeners)
             if text == self._configuration:
-                return
+                return None
             self._write("httpd.conf", text)
             checked = subprocess.run(
                 [*self._command, "-t"],
@@ -350,12 +390,12 @@ class Service:
             if checked.returncode:
                 raise ConfigError(checked.stderr)
         except (ConfigError, OperationFailed) as error:
-            _say(f"the changed settings are not in force: {error}")
             self._description = before
             self._write("httpd.conf", self._configuration)
-            return
+            return error
         self._configuration = text
         self._is_changed = True
+        return None
 
     # -- stop ------------------------------------------------------------------------------------
 
@@ -372,7 +412,8 @@ class Service:
         finally:
             if process is not None:
                 process.stop()
-                self._listening.join(_POLL_S)
+                if self._listening is not None:
+                    self._listening.join(_POLL_S)
             if root is not None:
                 root.remove()
             for child in self._children:
@@ -393,6 +434,35 @@ class Service:
             for child, _ in poll.poll(_POLL_S * 1000):
                 poll.unregister(child)
                 living.remove(child)
+
+
+def listening_socket(path: Path, group: str) -> socket.socket:
+    """A Unix socket that listens at *path*, for this user, and as root for Apache's group.
+
+    Raises OperationFailed for a path that is too long.
+    """
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listening.bind(str(path))
+    except OSError as error:
+        listening.close()
+        raise OperationFailed(
+            f"no socket can be at {path} ({error}); set TMPDIR to a directory with a short name"
+        ) from None
+    if os.geteuid() == 0:
+        os.chown(path, -1, grp.getgrnam(group).gr_gid)
+        path.chmod(0o660)
+    else:
+        path.chmod(0o600)
+    listening.listen(_BACKLOG)
+    return listening
+
+
+def _allow_many_files(process: int) -> None:
+    """Let a process have as many files open as its limit may be raised to: a WebSocket is three."""
+    with suppress(OSError, ValueError):
+        _, most = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (most, most))
 
 
 def _takes(callback: Callable[..., object], count: int) -> bool:

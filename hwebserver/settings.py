@@ -34,6 +34,12 @@ def _seconds(value: Any) -> int:
     return value
 
 
+def _timeout(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError("a number of seconds, 1 or more")
+    return value
+
+
 def _line(value: Any) -> str:
     if not isinstance(value, str) or not value or not value.isprintable() or '"' in value:
         raise ValueError("a line of text")
@@ -83,6 +89,7 @@ KEYS: dict[str, Callable[[Any], Any]] = {
     "SECURE_HSTS_INCLUDE_SUBDOMAINS": _flag,
     "SECURE_HSTS_PRELOAD": _flag,
     "CORS_ORIGIN_WHITELIST": _lines,
+    "TIMEOUT": _timeout,
 }
 
 

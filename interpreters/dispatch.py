@@ -12,6 +12,7 @@ from .urls import NoModuleError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import ModuleType
     from typing import Any
 
@@ -22,6 +23,35 @@ if TYPE_CHECKING:
 
 class MissingHandlerError(LookupError):
     """The module has no RequestHandler."""
+
+
+def answer(request: ServedRequest, run: Callable[[ServedRequest], None]) -> None:
+    """Have *run* run the request's handler, and leave its answer in *request*."""
+    try:
+        run(request)
+        if forks.is_child:
+            forks.end(None)
+        request.begin()
+    except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, ends here
+        if forks.is_child:
+            forks.end(error)
+        answer_error(request, error)
+        request.begin()
+    if stdout.is_used and stdout.current.get() is not None:
+        stdout.current.set(None)
+
+
+async def answer_async(request: ServedRequest, result: Awaitable[object]) -> None:
+    """As answer(), of a handler on an event loop: *result* is what it is going to return."""
+    try:
+        conclude(request, await result)
+        request.begin()
+    except Exception as error:  # noqa: BLE001 - as above; whoever cancels the task ends it
+        answer_error(request, error)
+        request.begin()
+    except (SERVER_RETURN, SystemExit) as error:
+        answer_error(request, error)
+        request.begin()
 
 
 class Dispatcher:
@@ -37,32 +67,24 @@ class Dispatcher:
 
     def answer(self, request: ServedRequest) -> None:
         """Run the request's handler and leave its answer in *request*."""
+        answer(request, self._run)
+
+    def _run(self, request: ServedRequest) -> None:
+        place = request.place
+        settled, version, module = self._settled
+        if settled is not place or version != self._modules.version or module is None:
+            module = self._module(request, place)
         try:
-            place = request.place
-            settled, version, module = self._settled
-            if settled is not place or version != self._modules.version or module is None:
-                module = self._module(request, place)
-            try:
-                known, start = self._start
-                if known is not module.RequestHandler:
-                    known = module.RequestHandler
-                    start = known.for_request
-                    self._start = known, start
-            except AttributeError:
-                raise MissingHandlerError(_missing(module)) from None
-            result = start(request).Handle()
-            if result is not REQ_PROCEED or request.lacks_document:
-                _conclude(request, result)
-            if forks.is_child:
-                forks.end(None)
-            request.begin()
-        except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, ends here
-            if forks.is_child:
-                forks.end(error)
-            _answer_error(request, error)
-            request.begin()
-        if stdout.is_used and stdout.current.get() is not None:
-            stdout.current.set(None)
+            known, start = self._start
+            if known is not module.RequestHandler:
+                known = module.RequestHandler
+                start = known.for_request
+                self._start = known, start
+        except AttributeError:
+            raise MissingHandlerError(_missing(module)) from None
+        result = start(request).Handle()
+        if result is not REQ_PROCEED or request.lacks_document:
+            conclude(request, result)
 
     def _module(self, request: ServedRequest, place: Place) -> ModuleType:
         settings, filename, stamp, looked = place
@@ -104,7 +126,7 @@ def _missing(module: ModuleType) -> str:
     return f"{module.__file__} defines no class RequestHandler"
 
 
-def _conclude(request: ServedRequest, result: object, what: str = "Handle() returned") -> None:
+def conclude(request: ServedRequest, result: object, what: str = "Handle() returned") -> None:
     """Act on the result of a handler (reference 2.5); *what*: how it was given, for the log."""
     name = result_name(result)
     if name == "REQ_PROCEED":
@@ -120,7 +142,8 @@ def _conclude(request: ServedRequest, result: object, what: str = "Handle() retu
         _give_up(request, 500, message)
 
 
-def _answer_error(request: ServedRequest, error: BaseException) -> None:
+def answer_error(request: ServedRequest, error: BaseException) -> None:
+    """Make *error*, which ended the request's handler, the answer."""
     if isinstance(error, NoModuleError):
         request.apache_document(404, str(error))
     elif isinstance(error, RequestError):
@@ -148,7 +171,7 @@ def _leave(request: ServedRequest, error: SERVER_RETURN) -> None:
         request.log(message)
         _give_up(request, 500, message)
     else:
-        _conclude(request, result, "SERVER_RETURN has the result")
+        conclude(request, result, "SERVER_RETURN has the result")
 
 
 def _give_up(request: ServedRequest, status: int, reason: str) -> None:

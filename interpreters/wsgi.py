@@ -32,6 +32,7 @@ from .settings import parse
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from io import BufferedReader
     from typing import Any, NoReturn
 
     from .served import Place
@@ -271,24 +272,31 @@ class WSGIRequest(Derived):
         self.write(b"")  # mod_wsgi flushes whatever is written
 
     def sendfile(self, path: str, offset: int = 0, size: int = -1, /) -> None:
+        file, left = self._part(path, offset, size)
+        with file:
+            self.write(b"")
+            while left and (data := file.read(min(left, _PIECE))):
+                self.write(data)
+                left -= len(data)
+
+    def _part(self, path: str, offset: int, size: int) -> tuple[BufferedReader, int]:
+        """The file of sendfile(), open at *offset*, and how many bytes of it are to be sent."""
         path = os.fspath(path)
         if not S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait
             number = EISDIR if os.path.isdir(path) else EINVAL
             raise OSError(number, os.strerror(number), path)
-        with open(path, "rb") as file:
-            whole = os.fstat(file.fileno()).st_size
-            if offset < 0 or offset > whole or size > whole - offset:
-                raise ValueError(
-                    f"sendfile: {size} bytes from {offset} on, of a file of {whole} bytes"
-                )
-            left = size if size >= 0 else whole - offset
-            if not self.started:
-                self.headers_out.setdefault("Content-Length", str(left))
-            self.write(b"")
-            file.seek(offset)
-            while left and (data := file.read(min(left, _PIECE))):
-                self.write(data)
-                left -= len(data)
+        file = open(path, "rb")  # noqa: SIM115 - whoever sends it closes it
+        whole = os.fstat(file.fileno()).st_size
+        if offset < 0 or offset > whole or size > whole - offset:
+            file.close()
+            raise ValueError(
+                f"sendfile: {size} bytes from {offset} on, of a file of {whole} bytes"
+            )
+        left = size if size >= 0 else whole - offset
+        if not self.started:
+            self.headers_out.setdefault("Content-Length", str(left))
+        file.seek(offset)
+        return file, left
 
     def finish(self, body: bytes, /) -> None:
         if self.started:

@@ -13,7 +13,7 @@ SCRIPT = Path("/app/script.py")
 
 def lines(routes=(), directories=()) -> list[str]:
     text = mounts(
-        routes,
+        [(path, is_prefix, False) for path, is_prefix in routes],
         [(path, Path(directory)) for path, directory in directories],
         answers=Path("/app/.hwebserver"),
         script=SCRIPT,

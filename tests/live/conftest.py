@@ -1,6 +1,7 @@
 """Fixtures for live tests: a server per session, a directory and a clean error log per test.
 
-Every test runs on both ways into Python.
+Every test runs on both ways into Python; those of modules with LIVE, which are about scripts that
+call run(), in the background of a script as well.
 """
 
 import shutil
@@ -8,26 +9,37 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from support import script
 from support.site import OPTIONS, Site, TestServer, running_server
 
 
-@pytest.fixture(scope="session", params=["direct", "wsgi"], autouse=True)
+@pytest.fixture(scope="session", params=["direct", "wsgi", "live"], autouse=True)
 def way(request: pytest.FixtureRequest):
     """The way into Python of all servers that tests start."""
     OPTIONS.clear()
     if request.param == "wsgi":
         OPTIONS["direct"] = "0"
+    script.in_background = request.param == "live"
     return request.param
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    line = "foreground(why): it is otherwise in the background, as docs/hwebserver/live.md says"
+    config.addinivalue_line("markers", line)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run tests of modules with ONE_WAY once: they are about something else."""
-    items[:] = [
-        item
-        for item in items
-        if not getattr(getattr(item, "module", None), "ONE_WAY", False)
-        or item.callspec.params["way"] == "direct"
-    ]
+
+    def is_wanted(item: pytest.Item) -> bool:
+        module = getattr(item, "module", None)
+        way = item.callspec.params["way"]
+        if way == "live":
+            alone = item.get_closest_marker("foreground")  # with the reason
+            return getattr(module, "LIVE", False) and alone is None
+        return way == "direct" or not getattr(module, "ONE_WAY", False)
+
+    items[:] = [item for item in items if is_wanted(item)]
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,9 @@ import pytest
 from support.script import Script, running_script
 from support.site import Answer, Site, at_once
 
+#: In the background of a script, too.
+LIVE = True
+
 URLENCODED = "application/x-www-form-urlencoded"
 BINARY = "application/octet-stream"
 

@@ -7,6 +7,9 @@ from support.browser import served
 from support.script import Script, running_script
 from support.site import Answer
 
+#: In the background of a script, too.
+LIVE = True
+
 LISTED = "https://listed.example"
 OTHER = "https://other.example"
 

@@ -8,6 +8,7 @@ import pytest
 from support.script import running_script
 
 ONE_WAY = True
+LIVE = True
 
 SCRIPT = """
 import httpdapy.hwebserver.hou_compat

@@ -11,6 +11,9 @@ import pytest
 from support.script import Script, running_script
 from support.site import wait_for
 
+#: In the background of a script, too.
+LIVE = True
+
 SCRIPT = """
 import json
 import os
@@ -464,6 +467,7 @@ def open_files(script: Script) -> list[str]:
     return found
 
 
+@pytest.mark.foreground("the process is the script's own, and Apache ends with it")
 def test_files_of_a_process_that_has_died(script: Script):
     script.log.allow("exit signal Killed")
     body, head = multipart(file=("x", b"0123456789" * 500))

@@ -13,6 +13,9 @@ import pytest
 from support.script import Script, running_script
 from support.site import wait_for
 
+#: In the background of a script, too.
+LIVE = True
+
 SCRIPT = """
 import json
 import os
@@ -321,7 +324,12 @@ def test_download_names(script: Script, name: str, header: str):
         ("secret", 404, "secret is no file"),
         ("digits.txt/x", 404, "Not a directory"),
         ("a%00b", 404, "embedded null"),
-        ("secret/file", 500, "Permission denied: 'secret/file'"),
+        pytest.param(
+            "secret/file",
+            500,
+            "Permission denied: 'secret/file'",
+            marks=pytest.mark.foreground("it is read by the script's user"),
+        ),
     ],
 )
 def test_files_that_cannot_be_sent(script: Script, name: str, status: int, reason: str):

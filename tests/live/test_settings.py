@@ -13,6 +13,7 @@ from support.site import wait_for
 
 #: Nothing here depends on the way into Python.
 ONE_WAY = True
+LIVE = True
 
 SCRIPT = """
 import sys
@@ -285,6 +286,7 @@ def test_a_host_to_redirect_to(tmp_site):
 # -- logs ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.foreground("stderr is the script's own")
 def test_a_log_of_its_own(tmp_site):
     file = tmp_site / "main.log"
     settings = {"LOG_FILE": str(file), "MIN_LOG_SEVERITY": "MessageSeverity"}
@@ -298,6 +300,7 @@ def test_a_log_of_its_own(tmp_site):
         assert not script.log.has("an error")
 
 
+@pytest.mark.foreground("stderr is the script's own")
 def test_the_least_severity(tmp_site):
     second = {"MIN_LOG_SEVERITY": "FatalSeverity", "LOG_FILE": "second.log"}
     with serving(tmp_site, {"LOG_FILE": "main.log"}, second) as script:

@@ -8,6 +8,7 @@ import pytest
 from support.script import Script, running_script
 
 ONE_WAY = True
+LIVE = True
 
 SCRIPT = """
 import hwebserver

@@ -10,6 +10,9 @@ import pytest
 from support.script import Script, running_script
 from support.site import wait_for
 
+#: In the background of a script, too.
+LIVE = True
+
 SCRIPT = """
 import asyncio
 import contextvars
@@ -396,7 +399,11 @@ def test_pieces(script: Script):
         ("/raise-async", "KeyError: 'not there'"),
         ("/exit-async", "SystemExit: 3"),
         ("/unfinished", "Unfinished has no method handle(self, request)"),
-        ("/register", "register first, then call run()"),
+        pytest.param(
+            "/register",
+            "register first, then call run()",
+            marks=pytest.mark.foreground("it is registered"),
+        ),
         ("/returns/None", ") returned None, no Response: a handler ends with return"),
         ("/returns/'tex", ") returned 'text', no Response"),
         ("/returns/b'by", ") returned b'bytes', no Response"),

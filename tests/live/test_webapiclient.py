@@ -15,6 +15,9 @@ from support.site import at_once
 
 from webapiclient import APIError, File, ResponseFile, Service
 
+#: In the background of a script, too.
+LIVE = True
+
 SOURCE = """
 import hashlib
 import threading

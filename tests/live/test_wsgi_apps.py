@@ -8,6 +8,9 @@ import pytest
 from support.script import Script, running_script
 from support.site import wait_for
 
+#: In the background of a script, too.
+LIVE = True
+
 SCRIPT = """
 import io
 import json
@@ -206,6 +209,7 @@ def script(module_site: Path):
     (module_site / "packed.gz").write_bytes(gzip.compress(b"unpacked"))
     with running_script(module_site, SCRIPT, run="max_request_size=300_000") as running:
         running.log.allow("/.hwebserver]")  # what Python says, tracebacks that tests look for
+        running.log.allow("Traceback (most")  # of Flask's, to the script's own stderr
         yield running
 
 

@@ -22,6 +22,16 @@ def _announce(name, port):
     print("port %s %s\\n" % (name, port), end="", flush=True)
 hwebserver.run(0, port_callback=_announce, {arguments})
 """
+#: What runs it in the background, until SIGTERM.
+_RUN_IN_BACKGROUND = """
+import signal, sys, threading
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+"""
+_STAY = """
+threading.Event().wait()
+"""
+#: Whether scripts that do not call run() themselves do so in the background.
+in_background = False
 #: Handlers that tell of themselves, and one that waits for a file.
 TOLD = """
 import json
@@ -248,7 +258,12 @@ def running_script(
     command: what the script's name, or *given*, and *arguments* are given to.
     first: name of the port to wait for.
     """
-    end = _RUN.format(arguments=run) if run is not None else ""
+    end = ""
+    if run is not None and in_background:
+        call = _RUN.format(arguments=f"in_background=True, {run}")
+        end = _RUN_IN_BACKGROUND + call + _STAY
+    elif run is not None:
+        end = _RUN.format(arguments=run)
     file = directory / name
     file.write_text(dedent(source) + end)
     file.chmod(0o644)
