@@ -12,6 +12,9 @@ import pytest
 from support.httpd import Httpd
 from support.site import wait_for
 
+#: Apache's walk comes before the way into Python.
+ONE_WAY = True
+
 PAGE = """import httpdapi, os
 class RequestHandler(httpdapi.RequestHandler):
     content_type = 'text/plain'
