@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run the live tests with the link compiled for AddressSanitizer and UndefinedBehaviorSanitizer, in
-# the environment $1; then compile it as it was.  Further arguments are for pytest; files among them
+# Run the live tests with the link and mod_archive compiled for AddressSanitizer and UndefinedBehaviorSanitizer, in
+# the environment $1; then compile them as they were.  Further arguments are for pytest; files among them
 # take the place of all live tests.
 set -eu
 cd "$(dirname "$0")/.."
