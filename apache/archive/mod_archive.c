@@ -18,6 +18,7 @@
 #include "http_protocol.h"
 #include "http_request.h"
 #include "mod_core.h"
+#include "mod_rewrite.h"
 #include "apr_strings.h"
 
 #include <errno.h>
@@ -497,7 +498,7 @@ static int handler(request_rec *r)
 
     if (!r->handler || strcmp(r->handler, HANDLER)) {
         if (found && !found->member && r->finfo.filetype == APR_DIR
-            && !strcmp(r->handler ? r->handler : DIR_MAGIC_TYPE, DIR_MAGIC_TYPE))
+            && (!r->handler || strcmp(r->handler, REWRITE_REDIRECT_HANDLER_NAME)))
             return give_up(r, found);
         return DECLINED;
     }
