@@ -136,8 +136,9 @@ static hdpy_version *current_if_whole(hdpy_archive *archive)
     return version;
 }
 
-/* The file, read anew, as the current version; NULL if it is wrong.  One thread at a time. */
-static hdpy_version *load(hdpy_archive *archive)
+/* The file, read anew, as the current version; NULL if it is wrong.  seen: how it looked before.  One
+ * thread at a time. */
+static hdpy_version *load(hdpy_archive *archive, const hdpy_stamp *seen)
 {
     hdpy_version *version = NULL;
     hdpy_stamp stamp = {0};
@@ -149,6 +150,8 @@ static hdpy_version *load(hdpy_archive *archive)
         set_current(archive, version);
         return version;
     }
+    if (!stamp.inode)
+        stamp = *seen; /* it could not be opened */
     if (!archive->failed_since_us || !hdpy_stamp_is_same(&archive->failed, &stamp)
         || archive->failure != failure) {
         archive->failed_since_us = hdpy_now_us();
@@ -161,8 +164,11 @@ static hdpy_version *load(hdpy_archive *archive)
 
 void hdpy_archive_preload(hdpy_archive *archive)
 {
-    hdpy_version *version = load(archive);
+    hdpy_stamp stamp = {0};
+    hdpy_version *version;
 
+    hdpy_stamp_get(&stamp, archive->path);
+    version = load(archive, &stamp);
     if (version)
         hdpy_version_release(version);
 }
@@ -205,22 +211,22 @@ static hdpy_version *look(hdpy_archive *archive, request_rec *r, int *wait)
 {
     hdpy_stamp stamp = {0};
     hdpy_version *version = NULL;
-    int missing;
+    int missing, given_up;
 
     pthread_mutex_lock(&archive->loading);
     missing = hdpy_stamp_get(&stamp, archive->path);
     if (!missing)
         version = current_if_same(archive, &stamp); /* another thread was here */
+    given_up = is_given_up(archive, &stamp, missing);
     *wait = 0;
-    if (!version && !is_given_up(archive, &stamp, missing)) {
-        version = load(archive);
-        if (version) {
-            if (version->is_settled)
-                say_left_out(archive, version, r);
-        } else {
-            version = current_if_whole(archive);
-            *wait = archive->current != NULL;
-        }
+    if (!version && (!given_up || archive->failure > 0)) { /* an errno may be gone by itself */
+        version = load(archive, &stamp);
+        if (version && version->is_settled)
+            say_left_out(archive, version, r);
+    }
+    if (!version && !given_up) {
+        version = current_if_whole(archive);
+        *wait = archive->current != NULL;
     }
     if (!version && !*wait)
         say_failure(archive, r);

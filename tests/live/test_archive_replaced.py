@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.client
+import os
 import random
 import threading
 import zipfile
@@ -176,6 +177,24 @@ def test_an_answer_whose_bytes_are_gone_is_cut_short(tmp_site: Path):
         connection.close()
         assert len(body) < size and old.startswith(body)
         assert httpd.get("zip/a.bin").body == new
+
+
+def test_an_archive_that_is_withdrawn(tmp_site: Path):
+    """Removed, or closed to Apache's user, it is 503 soon, and served again when it is back."""
+    archive = write_zip(tmp_site / "a.zip", {"a.txt": "a"})
+    aside = tmp_site / "b.zip"
+    changes = [(lambda: archive.rename(aside), lambda: aside.rename(archive))]
+    if os.geteuid() == 0:  # else nobody is shut out
+        changes.append((lambda: archive.chmod(0o600), lambda: archive.chmod(0o644)))
+    with archive_httpd(tmp_site, 'ArchiveAlias /zip "{site}/a.zip"') as httpd:
+        httpd.log.expect("a.zip is not there; its URLs are answered with 503")
+        httpd.log.allow("a.zip cannot be read (Permission denied); Apache's user needs")
+        for withdraw, restore in changes:
+            assert httpd.text("zip/a.txt") == "a"
+            withdraw()
+            wait_for("503", lambda: httpd.get("zip/a.txt").status == 503)
+            restore()
+            assert httpd.text("zip/a.txt") == "a"
 
 
 def test_changes_of_one_moment_are_all_seen(tmp_site: Path):
