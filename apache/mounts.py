@@ -78,8 +78,9 @@ def mounts(
     lines += [f'ArchiveAlias "{_quoted(path) or "/"}" "{quotable(file)}"' for path, file in zips]
     roots = dict.fromkeys(directory for found in served.values() for directory in found)
     lines += [render("mount", directory=quotable(directory)) for directory in roots]
-    parents = dict.fromkeys(file.parent for _, file in zips if file.parent not in roots)
-    lines += [_archives(directory) for directory in parents]
+    files = dict.fromkeys(file for _, file in zips if file.parent not in roots)
+    parents = dict.fromkeys(file.parent for file in files)
+    lines += [_archives(parent, [f for f in files if f.parent == parent]) for parent in parents]
     if script is not None and any(script.is_relative_to(directory) for directory in roots):
         lines.append(_denied(script))
     return "\n".join(lines)
@@ -126,9 +127,9 @@ def _rewrites(places: Sequence[Place], archives: Collection[str]) -> list[str]:
     return ["RewriteEngine On", *lines] if lines else []
 
 
-def _archives(directory: Path) -> str:
-    pattern = _pattern(str(directory).rstrip("/"))
-    return render("archive", directory=quotable(directory), pattern=pattern)
+def _archives(directory: Path, files: Iterable[Path]) -> str:
+    patterns = "|".join(_pattern(str(file)) for file in files)
+    return render("archive", directory=quotable(directory), archives=patterns)
 
 
 def _denied(script: Path) -> str:

@@ -111,6 +111,8 @@ static int check(request_rec *r)
     rest = below(r->filename, conf->static_dir);
     if (!rest || strstr(rest, "/."))
         return HTTP_FORBIDDEN;
+    if (r->finfo.filetype != APR_NOFILE && !(r->finfo.valid & APR_FINFO_INODE))
+        return DECLINED; /* no file: a member of an archive that lies here */
     if (r->finfo.filetype != APR_REG)
         return HTTP_NOT_FOUND;
     if (r->method_number != M_GET && r->method_number != M_OPTIONS) {

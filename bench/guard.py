@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import BenchError, instructions, machine, work
+from . import BenchError, archives, instructions, machine, work
 from .bench import Bench
 from .contenders import httpdapy
 from .load import FORM
@@ -61,9 +61,21 @@ def measure() -> dict[str, Figure]:
     else:
         for name, count in _link_instructions().items():
             figures[f"the link's instructions; {name}"] = Figure(count, INSTRUCTIONS_MARGIN, True)
+        if not archives.lacking():
+            for name, count in _archive_instructions().items():
+                figures[f"instructions; {name}"] = Figure(count, INSTRUCTIONS_MARGIN, True)
     for name, why in lacking.items():
         print(f"left out: {name}: {why}")
     return figures
+
+
+def _archive_instructions() -> dict[str, int]:
+    """Of requests for members, those in our module."""
+    with instructions.counting(archives.server) as (_, count):
+        return {
+            f"archive member, {name}": count("GET", f"archive/{file}", "")[PARTS.archive.name]
+            for name, file in (("stored", "16KB.bin"), ("deflated", "16KB.txt"))
+        }
 
 
 def _link_instructions() -> dict[str, int]:

@@ -152,8 +152,8 @@ class Server:
     def registerArchiveFile(
         self, archive_file: str | PathLike[str], url_prefix: str, port: int | str = -1
     ) -> None:
-        """Have Apache send the members of the zip *archive_file* below *url_prefix*, as if they were
-        files; no Python runs for them.
+        """Have Apache send the members of the zip *archive_file* below *url_prefix*, as if they
+        were files; no Python runs for them.
 
         archive_file: counts from the working directory; it may be replaced while the server runs.
         port: a port's name, or -1 or 0 for the main one.

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Run the live tests with the link compiled for AddressSanitizer and UndefinedBehaviorSanitizer, in
-# the environment $1; then compile it as it was.  Further arguments are for pytest; files among them
-# take the place of all live tests.
+# Run the live tests with the link and mod_archive compiled for AddressSanitizer and
+# UndefinedBehaviorSanitizer, in the environment $1; then compile them as they were.  Further arguments
+# are for pytest; files among them take the place of all live tests.
 set -eu
 cd "$(dirname "$0")/.."
 venv=$1 link=$1/lib/mod_httpdapy.so

@@ -1,8 +1,8 @@
 /* An archive that is served: the file of a path, as it is now.
  *
- * A file that is no archive may become one: somebody is writing it.  As long as it goes on changing, and a
- * moment longer, what was there before answers; where that is gone, since it is the very file that is
- * written anew, requests wait.
+ * A file that is no archive may become one: somebody is writing it.  As long as it goes on
+ * changing, and a moment longer, what was there before answers; where that is gone, since it is the
+ * very file that is written anew, requests wait.
  */
 #include "archive.h"
 
@@ -21,7 +21,7 @@ struct hdpy_archive {
     const char *path;
     pthread_mutex_t lock;     /* of what follows; held for a moment */
     hdpy_version *current;    /* NULL: there was none yet */
-    pthread_mutex_t loading;  /* held by the thread that reads the file anew, which has what follows */
+    pthread_mutex_t loading;  /* of what follows; held while the file is read anew */
     hdpy_stamp failed;        /* of the file with which it was found wrong */
     int64_t failed_since_us;  /* 0: it is not wrong */
     int failure;              /* as hdpy_version_load() has it */
@@ -56,8 +56,8 @@ static const char *reason(apr_pool_t *p, int failure, const hdpy_zip_error *erro
     case ENOENT:
         return "is not there";
     case EACCES:
-        return "cannot be read (Permission denied); Apache's user needs the r permission on it, and the x "
-               "permission on the directories above";
+        return "cannot be read (Permission denied); Apache's user needs the r permission on it, "
+               "and the x permission on the directories above";
     default:
         return apr_psprintf(p, "cannot be read (%s)", strerror(failure));
     }
@@ -68,8 +68,8 @@ static const char *left_out(apr_pool_t *p, const hdpy_zip *zip)
     const char *first;
     uint32_t count = hdpy_zip_left_out(zip, &first);
 
-    return count ? apr_psprintf(p, "%u members are left out, since no URL has their names; the first is "
-                                   "'%s'", count, first)
+    return count ? apr_psprintf(p, "%u members are left out, since no URL has their names; the "
+                                   "first is '%s'", count, first)
                  : NULL;
 }
 
@@ -84,8 +84,9 @@ void hdpy_archive_check(const hdpy_archive *archive, server_rec *s)
 
     apr_pool_create(&p, s->process->pool);
     if (failure) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "HDPY0020: ArchiveAlias: %s %s; its URLs are answered "
-                     "with 503 until it is right", archive->path, reason(p, failure, &error));
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "HDPY0020: ArchiveAlias: %s %s; its URLs are "
+                     "answered with 503 until it is right", archive->path,
+                     reason(p, failure, &error));
     } else {
         text = left_out(p, version->zip);
         if (text)
@@ -135,8 +136,9 @@ static hdpy_version *current_if_whole(hdpy_archive *archive)
     return version;
 }
 
-/* The file, read anew, as the current version; NULL if it is wrong.  One thread at a time. */
-static hdpy_version *load(hdpy_archive *archive)
+/* The file, read anew, as the current version; NULL if it is wrong.  seen: how it looked before.  One
+ * thread at a time. */
+static hdpy_version *load(hdpy_archive *archive, const hdpy_stamp *seen)
 {
     hdpy_version *version = NULL;
     hdpy_stamp stamp = {0};
@@ -148,6 +150,8 @@ static hdpy_version *load(hdpy_archive *archive)
         set_current(archive, version);
         return version;
     }
+    if (!stamp.inode)
+        stamp = *seen; /* it could not be opened */
     if (!archive->failed_since_us || !hdpy_stamp_is_same(&archive->failed, &stamp)
         || archive->failure != failure) {
         archive->failed_since_us = hdpy_now_us();
@@ -160,8 +164,11 @@ static hdpy_version *load(hdpy_archive *archive)
 
 void hdpy_archive_preload(hdpy_archive *archive)
 {
-    hdpy_version *version = load(archive);
+    hdpy_stamp stamp = {0};
+    hdpy_version *version;
 
+    hdpy_stamp_get(&stamp, archive->path);
+    version = load(archive, &stamp);
     if (version)
         hdpy_version_release(version);
 }
@@ -184,8 +191,8 @@ static void say_failure(hdpy_archive *archive, request_rec *r)
     if (archive->is_said)
         return;
     archive->is_said = 1;
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0022: ArchiveAlias: %s %s; its URLs are answered with "
-                  "503 until it is right", archive->path,
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0022: ArchiveAlias: %s %s; its URLs are "
+                  "answered with 503 until it is right", archive->path,
                   reason(r->pool, archive->failure, &archive->error));
 }
 
@@ -194,32 +201,32 @@ static void say_left_out(const hdpy_archive *archive, const hdpy_version *versio
     const char *text = left_out(r->pool, version->zip);
 
     if (text)
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "HDPY0023: ArchiveAlias: %s: %s", archive->path,
-                      text);
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "HDPY0023: ArchiveAlias: %s: %s",
+                      archive->path, text);
 }
 
-/* One look at a file that has changed: its version; or NULL, with *wait set if another look may find
- * more. */
+/* One look at a file that has changed: its version; or NULL, with *wait set if another look may
+ * find more. */
 static hdpy_version *look(hdpy_archive *archive, request_rec *r, int *wait)
 {
     hdpy_stamp stamp = {0};
     hdpy_version *version = NULL;
-    int missing;
+    int missing, given_up;
 
     pthread_mutex_lock(&archive->loading);
     missing = hdpy_stamp_get(&stamp, archive->path);
     if (!missing)
         version = current_if_same(archive, &stamp); /* another thread was here */
+    given_up = is_given_up(archive, &stamp, missing);
     *wait = 0;
-    if (!version && !is_given_up(archive, &stamp, missing)) {
-        version = load(archive);
-        if (version) {
-            if (version->is_settled)
-                say_left_out(archive, version, r);
-        } else {
-            version = current_if_whole(archive);
-            *wait = archive->current != NULL;
-        }
+    if (!version && (!given_up || archive->failure > 0)) { /* an errno may be gone by itself */
+        version = load(archive, &stamp);
+        if (version && version->is_settled)
+            say_left_out(archive, version, r);
+    }
+    if (!version && !given_up) {
+        version = current_if_whole(archive);
+        *wait = archive->current != NULL;
     }
     if (!version && !*wait)
         say_failure(archive, r);

@@ -22,8 +22,8 @@ void hdpy_archive_check(const hdpy_archive *archive, server_rec *s);
 /* When a child starts. */
 void hdpy_archive_preload(hdpy_archive *archive);
 
-/* The archive as it is now, of which the caller gets a reference: one stat, unless it has changed.  NULL
- * where it cannot be served, which the log says. */
+/* The archive as it is now, of which the caller gets a reference: one stat, unless it has changed.
+ * NULL where it cannot be served, which the log says. */
 hdpy_version *hdpy_archive_get(hdpy_archive *archive, request_rec *r);
 
 #endif

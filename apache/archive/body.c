@@ -1,9 +1,9 @@
 /* What a member's answer is made of: the bytes in the archive, or those that come of them.
  *
  * A small member is all in memory before the answer begins.  A large one is a bucket that reads, or
- * unpacks, 64 KiB at a time as they are sent; parts of it may be asked for, as Range has it.  If that
- * fails, the connection is closed: the client has less than was announced.  A very large one is not
- * compared with its sum before, but while it is sent for the first time.
+ * unpacks, 64 KiB at a time as they are sent; parts of it may be asked for, as Range has it.  If
+ * that fails, the connection is closed: the client has less than was announced.  A very large one
+ * is not compared with its sum before, but while it is sent for the first time.
  */
 #include "body.h"
 
@@ -31,13 +31,13 @@ APLOG_USE_MODULE(httpdapy_archive);
 #define GZIP_HEAD_SIZE 10
 #define GZIP_TAIL_SIZE 8
 
-/* A reader with those whom its failures concern.  From malloc(), since buckets outlive requests; used by
- * one thread at a time. */
+/* A reader with those whom its failures concern.  From malloc(), since buckets outlive requests;
+ * used by one thread at a time. */
 typedef struct {
     _Atomic unsigned references;
     hdpy_reader *reader;
     server_rec *server;
-    conn_rec *c; /* which is closed then, for as long as the handler runs; then the one who reads does so */
+    conn_rec *c; /* closed then; NULL when the handler is through: whoever reads does so */
 } source;
 
 struct hdpy_body {
@@ -48,7 +48,8 @@ struct hdpy_body {
     source *from;
 };
 
-static source *source_new(hdpy_version *version, hdpy_zip_member *member, int unpacks, server_rec *s)
+static source *source_new(hdpy_version *version, hdpy_zip_member *member, int unpacks,
+                          server_rec *s)
 {
     source *made = calloc(1, sizeof(*made));
 
@@ -81,12 +82,12 @@ static void log_failure(const source *from, int status)
 {
     const hdpy_zip_member *member = hdpy_reader_member(from->reader);
     const char *why = status == -1           ? hdpy_reader_error(from->reader)->text
-                    : status == HDPY_CHANGED ? "the archive was written anew in its place meanwhile; "
-                                               "rename a new one over it instead"
+                    : status == HDPY_CHANGED ? "the archive was written anew in its place "
+                                               "meanwhile; rename a new one over it instead"
                                              : strerror(status);
 
-    ap_log_error(APLOG_MARK, APLOG_ERR, 0, from->server, "HDPY0024: member %.*s of an archive is cut short: "
-                 "%s", (int)member->name_length,
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, from->server, "HDPY0024: member %.*s of an archive is "
+                 "cut short: %s", (int)member->name_length,
                  hdpy_zip_name(hdpy_reader_version(from->reader)->zip, member), why);
 }
 
@@ -174,7 +175,7 @@ static apr_status_t bucket_read(apr_bucket *b, const char **data, apr_size_t *le
     apr_off_t start = b->start;
     char *bytes;
 
-    *data = (const char *)hdpy_reader_in_memory(from->reader, (uint64_t)start, b->length);
+    *data = (const char *)hdpy_reader_in_memory(from->reader, (uint64_t)start);
     *length = b->length;
     if (*data)
         return APR_SUCCESS;
@@ -212,8 +213,8 @@ static apr_status_t release_source(void *body)
     return APR_SUCCESS;
 }
 
-/* Have the bytes of a small member, which are compared with its sum if they have to be: those in the
- * archive if they are packed, or unpacked. */
+/* Have the bytes of a small member, which are compared with its sum if they have to be: those in
+ * the archive if they are packed, or unpacked. */
 static int make_small(hdpy_body *body, request_rec *r, int packed, hdpy_zip_error *error)
 {
     int status;

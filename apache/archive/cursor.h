@@ -1,5 +1,5 @@
-/* A reader of little-endian fields that never leaves its bytes: after the first field that is not all
- * there, every one is 0 and ok is not set.  Ask once, at the end. */
+/* A reader of little-endian fields that never leaves its bytes: after the first field that is not
+ * all there, every one is 0 and ok is not set.  Ask once, at the end. */
 #ifndef HTTPDAPY_CURSOR_H
 #define HTTPDAPY_CURSOR_H
 

@@ -11,7 +11,8 @@ static const char *skip_spaces(const char *s)
     return s + strspn(s, " \t");
 }
 
-/* The weight, in thousandths, that the parameters of an item have: 1000 without one, 0 for what is none. */
+/* The weight, in thousandths, that the parameters of an item have: 1000 without one, 0 for what is
+ * none. */
 static int weight(const char *s, const char *end)
 {
     int value, digits = 100;

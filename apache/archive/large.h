@@ -1,5 +1,6 @@
-/* Memory for large arrays, of which nothing is kept when it is freed: what malloc() is given back it keeps in
- * pieces for the thread, and after a directory of 100,000 members that is several times the index. */
+/* Memory for large arrays, of which nothing is kept when it is freed: what malloc() is given back
+ * it keeps in pieces for the thread, and after a directory of 100,000 members that is several times
+ * the index. */
 #ifndef HTTPDAPY_LARGE_H
 #define HTTPDAPY_LARGE_H
 

@@ -2,13 +2,14 @@
  *
  *   ArchiveAlias URL-path file    none          in the server's configuration and in <VirtualHost>
  *
- * A request whose path is below that of an ArchiveAlias is for the member with the rest of the path as its
- * name.  Of several the one with most components comes first, and of equal ones the first; what none of
- * them has is answered as if there were none.  Apache's Alias comes before with more components, and with
- * as many if the file is there.
+ * A request whose path is below that of an ArchiveAlias is for the member with the rest of the path
+ * as its name.  Of several the one with most components comes first, and of equal ones the first;
+ * what none of them has is answered as if there were none.  Apache's Alias comes before with more
+ * components, and with as many if the file is there.
  *
- * Such a request has the settings of the archive's directory, as its file would have; the member's name
- * says its content type, and stands in <Files>.  Python has no part in it, and there need not be any.
+ * Such a request has the settings of the archive's directory, as its file would have; the member's
+ * name says its content type, and stands in <Files>.  Python has no part in it, and there need not
+ * be any.
  */
 #include "httpd.h"
 #include "http_config.h"
@@ -17,6 +18,7 @@
 #include "http_protocol.h"
 #include "http_request.h"
 #include "mod_core.h"
+#include "mod_rewrite.h"
 #include "apr_strings.h"
 
 #include <errno.h>
@@ -45,7 +47,7 @@ typedef struct {
 
 /* One per server.  Lives in the configuration's pool. */
 typedef struct {
-    apr_array_header_t *aliases; /* of alias; after the configuration, in the order in which they are tried */
+    apr_array_header_t *aliases; /* of alias; in the end, in the order in which they are tried */
 } server_conf;
 
 /* What a request is for.  Lives in its pool. */
@@ -156,7 +158,8 @@ static void sort(apr_array_header_t *aliases)
     }
 }
 
-static int post_config(apr_pool_t *p, apr_pool_t *log, apr_pool_t *temporary, server_rec *main_server)
+static int post_config(apr_pool_t *p, apr_pool_t *log, apr_pool_t *temporary,
+                       server_rec *main_server)
 {
     for (server_rec *s = main_server; s; s = s->next) {
         server_conf *conf = ap_get_module_config(s->module_config, &httpdapy_archive_module);
@@ -249,7 +252,8 @@ static int has(request_rec *r, const alias *each, const char *name, int files_on
 /* Find the member, or directory, that the request is for: OK, DECLINED or a status. */
 static int find(request_rec *r, const char **name)
 {
-    const server_conf *conf = ap_get_module_config(r->server->module_config, &httpdapy_archive_module);
+    const server_conf *conf = ap_get_module_config(r->server->module_config,
+                                                   &httpdapy_archive_module);
     const char *least = apr_table_get(r->subprocess_env, ENV_DEPTH);
     const char *others = others_path(r);
     int least_depth = least ? atoi(least) : 0;
@@ -278,7 +282,8 @@ static int is_given_up(request_rec *r)
     return before && before->is_given_up;
 }
 
-/* Give the request the settings that a file has in the archive's place, and then the member's name. */
+/* Give the request the settings that a file has in the archive's place, and then the member's
+ * name. */
 static int walk(request_rec *r, const target *found, const char *name)
 {
     const hdpy_stamp *stamp = &found->version->stamp;
@@ -325,7 +330,8 @@ static int map_to_storage(request_rec *r)
     return walk(r, target_of(r), name);
 }
 
-/* By now modules have said what the name says, and those that turn the request into another one come. */
+/* By now modules have said what the name says, and those that turn the request into another one
+ * come. */
 static int take_over(request_rec *r)
 {
     const target *found = target_of(r);
@@ -353,25 +359,26 @@ static const char *refusal(request_rec *r, const hdpy_zip_member *member)
         return NULL;
     for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
         if (methods[i].method == member->method)
-            return apr_psprintf(r->pool, "it is compressed by %s, which browsers do not take; only stored "
-                                         "and deflated ones are served", methods[i].name);
-    return apr_psprintf(r->pool, "it is compressed by method %d; only stored and deflated ones are served",
-                        member->method);
+            return apr_psprintf(r->pool, "it is compressed by %s, which browsers do not take; only "
+                                         "stored and deflated ones are served", methods[i].name);
+    return apr_psprintf(r->pool, "it is compressed by method %d; only stored and deflated ones are "
+                                 "served", member->method);
 }
 
 /* Log it once for each version. */
 static int not_served(request_rec *r, hdpy_zip_member *member, const char *why)
 {
     if (!atomic_exchange_explicit(&member->is_said, 1, memory_order_relaxed))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "HDPY0025: %s is not served: %s", r->filename,
-                      why);
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "HDPY0025: %s is not served: %s",
+                      r->filename, why);
     return HTTP_NOT_FOUND;
 }
 
-/* Whether the client gets the packed bytes, as a gzip file. */
-static int is_sent_as_gzip(request_rec *r, const hdpy_zip_member *member)
+/* Whether the client gets the packed bytes, as a gzip file.  encoding: the member's own, as its name
+ * says. */
+static int is_sent_as_gzip(request_rec *r, const hdpy_zip_member *member, const char *encoding)
 {
-    return member->method == HDPY_ZIP_DEFLATED && !r->content_encoding
+    return member->method == HDPY_ZIP_DEFLATED && !encoding
         && hdpy_prefers_gzip(apr_table_get(r->headers_in, "Accept-Encoding"))
         && !apr_table_get(r->subprocess_env, "no-gzip");
 }
@@ -390,13 +397,15 @@ static void set_etag(request_rec *r, const hdpy_zip_member *member, int as_gzip)
     apr_table_setn(r->headers_out, "ETag", tag);
 }
 
-static void set_headers(request_rec *r, const hdpy_zip_member *member, int as_gzip)
+/* Say of the answer what a file's says. */
+static void describe(request_rec *r, const target *found, int as_gzip, const char *encoding)
 {
-    if (member->method == HDPY_ZIP_DEFLATED && !r->content_encoding)
-        apr_table_mergen(r->headers_out, "Vary", "Accept-Encoding");
-    if (as_gzip)
-        r->content_encoding = "gzip";
-    ap_update_mtime(r, r->finfo.mtime);
+    const hdpy_zip_member *member = found->member;
+
+    r->content_encoding = as_gzip ? "gzip" : encoding;
+    r->mtime = 0; /* else it could only become later */
+    ap_update_mtime(r, member->modified ? apr_time_from_sec(member->modified)
+                                        : found->version->stamp.modified_us);
     ap_set_last_modified(r);
     set_etag(r, member, as_gzip);
     ap_set_accept_ranges(r);
@@ -423,52 +432,53 @@ static int find_again(request_rec *r)
     return target_of(r)->member ? OK : HTTP_NOT_FOUND;
 }
 
-/* The body, of the archive as it was found, or as it is by then: OK or a status.  What is wrong with an
- * archive that has just changed may be that somebody is writing it. */
-static int make_body(request_rec *r, hdpy_body **body, int *as_gzip)
+/* What is wrong with an archive that has just changed may be that somebody is writing it. */
+static int may_be_right_soon(const target *found, int status)
 {
+    return status == HDPY_CHANGED || (status == -1 && hdpy_version_is_new(found->version));
+}
+
+static int send_body(request_rec *r, hdpy_body *body)
+{
+    apr_status_t sent = hdpy_body_send(body, r);
+
+    return sent == APR_SUCCESS || r->status != HTTP_OK || r->connection->aborted ? OK
+                                                                                 : AP_FILTER_ERROR;
+}
+
+/* The member's answer, of the archive as it was found, or as it is by now. */
+static int answer(request_rec *r)
+{
+    const char *encoding = r->content_encoding;
     apr_time_t deadline = 0;
 
+    if (target_of(r)->member->method == HDPY_ZIP_DEFLATED && !encoding)
+        apr_table_mergen(r->headers_out, "Vary", "Accept-Encoding");
     for (;;) {
         target *found = target_of(r);
         const char *why = refusal(r, found->member);
+        int as_gzip = is_sent_as_gzip(r, found->member, encoding), status;
         hdpy_zip_error error;
-        int status;
+        hdpy_body *body;
 
         if (why)
             return not_served(r, found->member, why);
-        *as_gzip = is_sent_as_gzip(r, found->member);
-        status = hdpy_body_make(body, r, found->version, found->member, *as_gzip, &error);
+        describe(r, found, as_gzip, encoding);
+        status = ap_meets_conditions(r);
+        if (status != OK)
+            return status;
+        status = hdpy_body_make(&body, r, found->version, found->member, as_gzip, &error);
         if (!status)
-            return OK;
+            return send_body(r, body);
         if (!deadline)
             deadline = apr_time_now() + HDPY_WAIT_US;
-        if ((status != HDPY_CHANGED && (status != -1 || !hdpy_version_is_new(found->version)))
-            || apr_time_now() > deadline)
+        if (!may_be_right_soon(found, status) || apr_time_now() > deadline)
             return damaged(r, status, &error);
         apr_sleep(HDPY_LOOK_US);
         status = find_again(r);
         if (status != OK)
             return status;
     }
-}
-
-static int answer(request_rec *r)
-{
-    hdpy_body *body;
-    apr_status_t sent;
-    int as_gzip, status;
-
-    status = make_body(r, &body, &as_gzip);
-    if (status != OK)
-        return status;
-    set_headers(r, target_of(r)->member, as_gzip);
-    status = ap_meets_conditions(r);
-    if (status != OK)
-        return status;
-    sent = hdpy_body_send(body, r);
-    return sent == APR_SUCCESS || r->status != HTTP_OK || r->connection->aborted ? OK
-                                                                                 : AP_FILTER_ERROR;
 }
 
 /* A directory for which there is no index is answered as if there were no archive. */
@@ -488,7 +498,7 @@ static int handler(request_rec *r)
 
     if (!r->handler || strcmp(r->handler, HANDLER)) {
         if (found && !found->member && r->finfo.filetype == APR_DIR
-            && !strcmp(r->handler ? r->handler : DIR_MAGIC_TYPE, DIR_MAGIC_TYPE))
+            && (!r->handler || strcmp(r->handler, REWRITE_REDIRECT_HANDLER_NAME)))
             return give_up(r, found);
         return DECLINED;
     }

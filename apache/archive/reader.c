@@ -1,5 +1,5 @@
-/* Reads a member, or unpacks it, from any place on, and compares what it reads from the beginning to the
- * end with the member's sum. */
+/* Reads a member, or unpacks it, from any place on, and compares what it reads from the beginning
+ * to the end with the member's sum. */
 #include "reader.h"
 
 #include <errno.h>
@@ -85,7 +85,7 @@ static uint64_t place(const hdpy_reader *reader, uint64_t offset)
     return atomic_load_explicit(&reader->member->data, memory_order_relaxed) + offset;
 }
 
-const unsigned char *hdpy_reader_in_memory(const hdpy_reader *reader, uint64_t offset, size_t length)
+const unsigned char *hdpy_reader_in_memory(const hdpy_reader *reader, uint64_t offset)
 {
     return reader->version->copy && !reader->compares && !reader->unpacks
          ? reader->version->copy + place(reader, offset) : NULL;
@@ -126,7 +126,8 @@ static int feed(hdpy_reader *reader)
         length = left < UINT32_MAX ? (size_t)left : UINT32_MAX;
         reader->stream->next_in = (unsigned char *)copy + place(reader, reader->fed);
     } else {
-        status = hdpy_version_read(reader->version, reader->buffer, length, place(reader, reader->fed));
+        status = hdpy_version_read(reader->version, reader->buffer, length,
+                                   place(reader, reader->fed));
         if (status)
             return status;
         reader->stream->next_in = reader->buffer;
@@ -136,7 +137,8 @@ static int feed(hdpy_reader *reader)
     return 0;
 }
 
-/* One step of the stream with what it was given and room for `length` bytes; *got: how many came. */
+/* One step of the stream with what it was given and room for `length` bytes; *got: how many
+ * came. */
 static int step(hdpy_reader *reader, unsigned char *data, size_t length, size_t *got)
 {
     z_stream *stream = reader->stream;

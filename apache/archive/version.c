@@ -1,5 +1,5 @@
-/* An archive's file as it is between two changes: its directory, and its bytes for as long as somebody
- * sends them. */
+/* An archive's file as it is between two changes: its directory, and its bytes for as long as
+ * somebody sends them. */
 #include "version.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 
 #include "large.h"
 
-/* The kernel's clock for files goes in steps, of 10 ms at most (HZ=100): a change within the step of
- * another does not show. */
+/* The kernel's clock for files goes in steps, of 10 ms at most (HZ=100): a change within the step
+ * of another does not show. */
 #define STEP_US 20000
 /* A file from so far in the future has its times from another machine's clock. */
 #define SKEW_US 1000000
@@ -62,8 +62,8 @@ int hdpy_stamp_is_same(const hdpy_stamp *a, const hdpy_stamp *b)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-/* Whether the open file has the same bytes.  Its inode changes for other reasons, too: by being renamed
- * over. */
+/* Whether the open file has the same bytes.  Its inode changes for other reasons, too: by being
+ * renamed over. */
 static int is_unchanged(const hdpy_version *version)
 {
     struct stat file;

@@ -1,9 +1,10 @@
-/* An archive's file as it is between two changes: its directory, and its bytes for as long as somebody
- * sends them.
+/* An archive's file as it is between two changes: its directory, and its bytes for as long as
+ * somebody sends them.
  *
- * A file that is renamed over goes on existing for those who have it open.  One that is written anew in
- * place does not: a small archive is copied into memory, and of a large one every reading finds out whether
- * it is still the same.  From malloc(), since it outlives requests; no Apache in here.
+ * A file that is renamed over goes on existing for those who have it open.  One that is written
+ * anew in place does not: a small archive is copied into memory, and of a large one every reading
+ * finds out whether it is still the same.  From malloc(), since it outlives requests; no Apache in
+ * here.
  */
 #ifndef HTTPDAPY_VERSION_H
 #define HTTPDAPY_VERSION_H
@@ -42,9 +43,9 @@ typedef struct {
 int hdpy_stamp_get(hdpy_stamp *stamp, const char *path);
 int hdpy_stamp_is_same(const hdpy_stamp *a, const hdpy_stamp *b);
 
-/* Read the directory of a file: 0 with the version, of which the caller has a reference; an errno of
- * opening it; HDPY_CHANGED if it changed meanwhile; or -1 with the error.  *stamp is how the file looked,
- * where it could be opened. */
+/* Read the directory of a file: 0 with the version, of which the caller has a reference; an errno
+ * of opening it; HDPY_CHANGED if it changed meanwhile; or -1 with the error.  *stamp is how the
+ * file looked, where it could be opened. */
 int hdpy_version_load(hdpy_version **version, const char *path, hdpy_stamp *stamp,
                       hdpy_zip_error *error);
 

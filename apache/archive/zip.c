@@ -1,8 +1,9 @@
 /* The directory of a zip archive: what is in it, and where.
  *
- * The end of an archive names its central directory, that has a record for each member, which names the
- * member's local header, behind which its data is.  All offsets count from where the archive began when it
- * was made; what somebody has put before it is found by where the directory really is.
+ * The end of an archive names its central directory, that has a record for each member, which names
+ * the member's local header, behind which its data is.  All offsets count from where the archive
+ * began when it was made; what somebody has put before it is found by where the directory really
+ * is.
  *
  * The index is one array in the order of names, over one block of all names.
  */
@@ -172,8 +173,8 @@ static int is_end(const hdpy_zip_source *source, uint64_t end, hdpy_cursor c, di
     return 1;
 }
 
-/* The end is the last one whose comment ends with the file, or else the last one: something may have
- * been put behind it. */
+/* The end is the last one whose comment ends with the file, or else the last one: something may
+ * have been put behind it. */
 static int find_directory(const hdpy_zip_source *source, directory *found, hdpy_zip_error *error)
 {
     uint64_t start = source->size > END_SIZE + COMMENT_MAX
@@ -255,8 +256,8 @@ static void take_name(hdpy_cursor *c, const unsigned char *raw, size_t raw_lengt
     }
 }
 
-/* Look through the extra fields; those that do not add up are left alone, but for the larger numbers,
- * without which the member is nowhere. */
+/* Look through the extra fields; those that do not add up are left alone, but for the larger
+ * numbers, without which the member is nowhere. */
 static int take_extra(hdpy_cursor extra, hdpy_zip_member *member, uint32_t disk,
                       const unsigned char *raw, size_t raw_length, additions *found)
 {
@@ -517,13 +518,13 @@ static int read_records(hdpy_zip *zip, const directory *where, const hdpy_zip_so
         failed = fail(error, "cannot be read: not enough memory");
     while (!failed && c.at < c.size)
         if (take_record(&in, &c, where)) {
-            snprintf(error->text, sizeof(error->text), "is damaged: its directory does not add up at "
-                     "member %u of %llu", in.seen + 1, (unsigned long long)where->count);
+            snprintf(error->text, sizeof(error->text), "is damaged: its directory does not add up "
+                     "at member %u of %llu", in.seen + 1, (unsigned long long)where->count);
             failed = -1;
         }
     if (!failed && (in.seen & mask) != where->count) {
-        snprintf(error->text, sizeof(error->text), "is damaged: its directory has %u members instead "
-                 "of %llu", in.seen, (unsigned long long)where->count);
+        snprintf(error->text, sizeof(error->text), "is damaged: its directory has %u members "
+                 "instead of %llu", in.seen, (unsigned long long)where->count);
         failed = -1;
     }
     hdpy_large_free(data, (size_t)where->size);
@@ -543,8 +544,8 @@ hdpy_zip *hdpy_zip_read(const hdpy_zip_source *source, hdpy_zip_error *error)
     if (find_directory(source, &where, error))
         return NULL;
     if (where.size > HDPY_ZIP_DIRECTORY_MAX) {
-        snprintf(error->text, sizeof(error->text), "has a directory of %llu bytes, and at most %llu "
-                 "are read; divide it", (unsigned long long)where.size,
+        snprintf(error->text, sizeof(error->text), "has a directory of %llu bytes, and at most "
+                 "%llu are read; divide it", (unsigned long long)where.size,
                  (unsigned long long)HDPY_ZIP_DIRECTORY_MAX);
         return NULL;
     }

@@ -1,8 +1,9 @@
 /* The directory of a zip archive: what is in it, and where.
  *
- * Every byte of an archive is somebody else's.  This file and zip.c, names.c and cursor.h know nothing of
- * Apache, so that tests and fuzzers build them alone.  What is written here follows PKWARE's
- * APPNOTE.TXT 6.3.10, sections 4.3 and 4.4, and where that leaves a choice, Python's zipfile.
+ * Every byte of an archive is somebody else's.  This file and zip.c, names.c and cursor.h know
+ * nothing of Apache, so that tests and fuzzers build them alone.  What is written here follows
+ * PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4.4, and where that leaves a choice, Python's
+ * zipfile.
  */
 #ifndef HTTPDAPY_ZIP_H
 #define HTTPDAPY_ZIP_H
@@ -19,7 +20,8 @@
 
 /* Where the bytes come from. */
 typedef struct {
-    int (*read)(void *context, void *data, size_t length, uint64_t offset); /* all of them: 0, or an errno */
+    /* all of them: 0, or an errno */
+    int (*read)(void *context, void *data, size_t length, uint64_t offset);
     void *context;
     uint64_t size;
 } hdpy_zip_source;
@@ -35,7 +37,7 @@ typedef struct {
     uint64_t limit;            /* where at the latest its data ends: what else there is begins */
     uint64_t packed;           /* bytes in the archive */
     uint64_t size;             /* bytes when unpacked */
-    _Atomic uint64_t data;     /* where its data begins; 0: nobody has looked, see hdpy_zip_locate() */
+    _Atomic uint64_t data;     /* where its data begins; 0: nobody has looked: hdpy_zip_locate() */
     uint32_t crc;              /* of the unpacked bytes */
     uint32_t modified;         /* seconds since 1970; 0: unknown */
     uint32_t name;             /* where its name begins in that of all names */
@@ -54,8 +56,8 @@ typedef struct hdpy_zip hdpy_zip;
 hdpy_zip *hdpy_zip_read(const hdpy_zip_source *source, hdpy_zip_error *error);
 void hdpy_zip_free(hdpy_zip *zip);
 
-/* How many members have names that can be asked for, and how many have not (names.h), with the first
- * one's. */
+/* How many members have names that can be asked for, and how many have not (names.h), with the
+ * first one's. */
 uint32_t hdpy_zip_count(const hdpy_zip *zip);
 uint32_t hdpy_zip_left_out(const hdpy_zip *zip, const char **first);
 
@@ -69,8 +71,8 @@ hdpy_zip_member *hdpy_zip_find(const hdpy_zip *zip, const char *name, size_t len
 /* Whether a name, without a slash at its end, is a directory's; "" is. */
 int hdpy_zip_is_directory(const hdpy_zip *zip, const char *name, size_t length);
 
-/* Find where the member's data begins, and whether the packed bytes are its own: 0 with member->data, an
- * errno of reading, or -1 with the error for what does not add up. */
+/* Find where the member's data begins, and whether the packed bytes are its own: 0 with
+ * member->data, an errno of reading, or -1 with the error for what does not add up. */
 int hdpy_zip_locate(const hdpy_zip *zip, hdpy_zip_member *member, const hdpy_zip_source *source,
                     hdpy_zip_error *error);
 

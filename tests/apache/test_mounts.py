@@ -11,14 +11,15 @@ from httpdapy.apache.mounts import mounts
 SCRIPT = Path("/app/script.py")
 
 
-def lines(routes=(), directories=()) -> list[str]:
+def lines(routes=(), directories=(), archives=()) -> list[str]:
     text = mounts(
         [(path, is_prefix, False) for path, is_prefix in routes],
         [(path, Path(directory)) for path, directory in directories],
         answers=Path("/app/.hwebserver"),
         script=SCRIPT,
+        archives=[(path, Path(file)) for path, file in archives],
     )
-    return [line for line in text.splitlines() if line.startswith(("Alias", "Rewrite"))]
+    return [line for line in text.splitlines() if line.startswith(("Alias", "Archive", "Rewrite"))]
 
 
 def test_without_directories_there_is_nothing_to_say():
@@ -37,6 +38,43 @@ def test_more_components_come_first_and_of_equal_ones_python():
         'Alias "/x" "/2"',
         'AliasMatch "^(/|$)" "/app/.hwebserver"',
         'Alias "/" "/3/"',
+    ]
+
+
+def test_archives_are_told_what_they_need_to_come_before_python():
+    assert lines(
+        [("/", True), ("/zip/page", False), ("/zip/deep", True), ("/x", True)],
+        archives=[("/zip/", "/a.zip"), ("/zip", "/b.zip"), ("/zip/deep/er", "/c.zip")],
+    ) == [
+        "RewriteEngine On",
+        'RewriteRule "^/zip/page/?$" - [L,E=httpdapy.depth:3]',
+        'RewriteRule "^/zip/deep(/|$)" - [L,E=httpdapy.depth:3]',
+        'AliasMatch "^/zip/page/?$" "/app/.hwebserver"',
+        'AliasMatch "^/zip/deep(/|$)" "/app/.hwebserver"',
+        'AliasMatch "^/x(/|$)" "/app/.hwebserver"',
+        'AliasMatch "^(/|$)" "/app/.hwebserver"',
+        'ArchiveAlias "/zip" "/a.zip"',
+        'ArchiveAlias "/zip" "/b.zip"',
+        'ArchiveAlias "/zip/deep/er" "/c.zip"',
+    ]
+
+
+def test_python_has_the_whole_path_of_an_archive_at_the_same():
+    assert lines([("/zip", True)], archives=[("/zip/", "/a.zip")]) == []
+
+
+def test_files_of_several_directories_come_before_an_archive_at_their_path():
+    found = lines([], [("/a", "/one"), ("/a", "/two")], [("/a", "/a.zip"), ("/", "/b.zip")])
+    assert found == [
+        "RewriteEngine On",
+        'RewriteCond "/one/$1" -f',
+        'RewriteRule "^/a/(.+)$" "/one/$1" [L,E=httpdapy.depth:2]',
+        'RewriteCond "/two/$1" -f',
+        'RewriteRule "^/a/(.+)$" "/two/$1" [L,E=httpdapy.depth:2]',
+        'RewriteRule "^/a(/|$)" - [L]',
+        'Alias "/a" "/one"',
+        'ArchiveAlias "/a" "/a.zip"',
+        'ArchiveAlias "/" "/b.zip"',
     ]
 
 

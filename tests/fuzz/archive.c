@@ -1,4 +1,5 @@
-/* Fuzzes the reading of archives: whatever the bytes are, it ends, within them, and what it gives agrees.
+/* Fuzzes the reading of archives: whatever the bytes are, it ends, within them, and what it gives
+ * agrees.
  *
  * Built without Apache by setup/fuzz.sh.
  */

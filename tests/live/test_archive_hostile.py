@@ -12,6 +12,8 @@ from support.archives import PADDING, TEXT, Member, archive_httpd, archive_of, d
 from support.httpd import Httpd
 from support.site import request
 
+from httpdapy.apache import installation
+
 ONE_WAY = True
 
 DEFLATED = zipfile.ZIP_DEFLATED
@@ -304,6 +306,38 @@ def test_a_large_member(large: Httpd):
     answer = large.get("zip/right.txt", Range="bytes=2000001-2000009,5-9")
     assert answer.status == 206
     assert LONG[2_000_001:2_000_010] in answer.body and LONG[5:10] in answer.body
+
+
+@pytest.mark.skipif(
+    not (installation.find().modules / "mod_deflate.so").exists(),
+    reason="this Apache has no mod_deflate",
+)
+def test_what_mod_deflate_makes_of_it(tmp_site: Path):
+    """It packs what is stored, leaves alone what is packed, and ends nothing that is cut short."""
+    with zipfile.ZipFile(tmp_site / "a.zip", "w") as archive:
+        archive.writestr("stored.txt", TEXT)
+        archive.writestr("deflated.txt", TEXT, DEFLATED)
+        archive.writestr("huge.bin", bytes(70_000_000))
+        archive.getinfo("huge.bin").CRC ^= 1
+    sections = """
+ArchiveAlias /zip {site}/a.zip
+<Location /zip>
+    SetOutputFilter DEFLATE
+</Location>
+"""
+    with archive_httpd(tmp_site, sections, modules=("filter", "deflate")) as httpd:
+        httpd.log.expect(
+            "HDPY0024: member huge.bin of an archive is cut short: its data has another"
+        )
+        httpd.log.allow("AH10298")  # mod_deflate says so, too
+        for name in ("stored.txt", "deflated.txt"):
+            answer = httpd.get(f"zip/{name}", **{"Accept-Encoding": "gzip"})
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert answer.headers["Vary"] == "Accept-Encoding"
+            assert gzip.decompress(answer.body) == TEXT_BYTES
+            assert httpd.get(f"zip/{name}").body == TEXT_BYTES
+        with pytest.raises((http.client.HTTPException, OSError)):
+            httpd.get("zip/huge.bin", **{"Accept-Encoding": "gzip"})
 
 
 def memory_kb(httpd: Httpd) -> int:

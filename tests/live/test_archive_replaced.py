@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.client
+import os
 import random
 import threading
 import zipfile
@@ -155,6 +156,45 @@ def test_every_answer_is_of_one_version(
         finally:
             readers.stop()
     assert readers.wrong == []
+
+
+def test_an_answer_whose_bytes_are_gone_is_cut_short(tmp_site: Path):
+    """A large member of a large archive, which is written anew in its place meanwhile."""
+    archive, size = tmp_site / "a.zip", 40_000_000
+    old, new = (random.Random(n).randbytes(1000) * (size // 1000) for n in (1, 2))
+    write_zip(archive, {"a.bin": old}, zipfile.ZIP_STORED)
+    with archive_httpd(tmp_site, 'ArchiveAlias /zip "{site}/a.zip"') as httpd:
+        httpd.log.expect("HDPY0024: member a.bin of an archive is cut short")
+        assert httpd.get("zip/a.bin", Range="bytes=0-9").body == old[:10]
+        connection = http.client.HTTPConnection("127.0.0.1", httpd.port, timeout=30)
+        connection.request("GET", "/zip/a.bin")
+        answer = connection.getresponse()
+        body = answer.read(1000)
+        with zipfile.ZipFile(archive, "w") as written:
+            written.writestr("a.bin", new)
+        while piece := answer.read1(1 << 20):
+            body += piece
+        connection.close()
+        assert len(body) < size and old.startswith(body)
+        assert httpd.get("zip/a.bin").body == new
+
+
+def test_an_archive_that_is_withdrawn(tmp_site: Path):
+    """Removed, or closed to Apache's user, it is 503 soon, and served again when it is back."""
+    archive = write_zip(tmp_site / "a.zip", {"a.txt": "a"})
+    aside = tmp_site / "b.zip"
+    changes = [(lambda: archive.rename(aside), lambda: aside.rename(archive))]
+    if os.geteuid() == 0:  # else nobody is shut out
+        changes.append((lambda: archive.chmod(0o600), lambda: archive.chmod(0o644)))
+    with archive_httpd(tmp_site, 'ArchiveAlias /zip "{site}/a.zip"') as httpd:
+        httpd.log.expect("a.zip is not there; its URLs are answered with 503")
+        httpd.log.allow("a.zip cannot be read (Permission denied); Apache's user needs")
+        for withdraw, restore in changes:
+            assert httpd.text("zip/a.txt") == "a"
+            withdraw()
+            wait_for("503", lambda: httpd.get("zip/a.txt").status == 503)
+            restore()
+            assert httpd.text("zip/a.txt") == "a"
 
 
 def test_changes_of_one_moment_are_all_seen(tmp_site: Path):

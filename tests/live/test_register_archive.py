@@ -37,6 +37,7 @@ hwebserver.registerArchiveFile("other.zip", "/both", "main")
 hwebserver.registerStaticFilesDirectory("files", "/one")
 hwebserver.registerArchiveFile("files.zip", "/one")
 hwebserver.registerArchiveFile("files.zip", "/od[d] ü\\"%41$&")
+hwebserver.registerArchiveFile("files/inside.zip", "/inside")
 hwebserver.registerArchiveFile("other.zip", "/", "admin")
 hwebserver.setSettingsForPort({"PORT": 0}, "admin")
 """
@@ -62,6 +63,7 @@ def script(module_site: Path):
     write_zip(module_site / "other.zip", {"a.txt": "other", "other.txt": "other"})
     for name in ("files", "more"):
         (module_site / name).mkdir()
+    write_zip(module_site / "files/inside.zip", {"sub/a.txt": "inside", "sub/.hidden": "hidden"})
     (module_site / "files/a.txt").write_text("a of the directory")
     (module_site / "more/m.txt").write_text("m of the directory")
     with running_script(module_site, SCRIPT) as running:
@@ -124,6 +126,13 @@ def test_hidden_members_are_forbidden(script: Script):
         answer = script.get(path)
         assert answer.status == 403 and "hidden" not in answer.text
     assert script.text("/zip/sub/not.hidden") == "not hidden"
+
+
+def test_an_archive_that_lies_in_a_static_directory(script: Script):
+    assert script.text("/inside/sub/a.txt") == "inside"
+    assert script.text("/inside/sub/") == "Python: /inside/sub/"
+    assert script.get("/inside/sub/.hidden").status == 403
+    assert script.get("/one/inside.zip").status == 200  # as any file there
 
 
 def test_an_archive_at_the_root_of_another_port(script: Script):
