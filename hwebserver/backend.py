@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from ..handlers.constants import REQ_PROCEED
 from ..handlers.errors import ClientGoneError
 from ..interpreters import dispatch
 from ..interpreters.asgi import ASGIRequest, ForeignRequestError, LoopExchange, ThreadExchange
@@ -23,6 +24,7 @@ from . import coroutines
 from .application import NotFound
 from .asgi import ASGIHandler, Lifespan
 from .connection import GOING_AWAY, Connection, refuse
+from .errors import OperationFailed
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -218,12 +220,15 @@ class Backend:
                 lifespan = self._lifespans.get(id(handler.application))
                 state = lifespan.state if lifespan is not None else {}
                 inner = handler.scope(scope, request, state)
-                run = _call(handler, inner, exchange.received, exchange.passed)
+                run = _call(handler, inner, request, exchange)
             else:
                 run = handler.for_request(request).HandleAsync()  # type: ignore[attr-defined]
             await dispatch.answer_async(request, run)
             request.conclude()
             await draining
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                raise
         finally:
             self._streams.discard(task)
             draining.cancel()
@@ -313,9 +318,18 @@ def _run(handler: type[RequestHandler], request: ASGIRequest, exchange: ThreadEx
     request.end()
 
 
-async def _call(handler: type[ASGIHandler], scope: Scope, receive: Receive, send: Send) -> object:
-    await handler.application(scope, receive, send)
-    return 0  # REQ_PROCEED
+async def _call(
+    handler: type[ASGIHandler], scope: Scope, request: ASGIRequest, exchange: LoopExchange
+) -> object:
+    try:
+        await handler.application(scope, exchange.received, exchange.passed)
+    finally:
+        if exchange.has_passed:
+            request.note_sent()
+    exchange.check_limit()
+    if not exchange.has_passed:
+        raise OperationFailed("the ASGI application has returned without an answer")
+    return REQ_PROCEED
 
 
 def _is_news(record: logging.LogRecord) -> bool:

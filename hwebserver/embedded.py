@@ -117,6 +117,8 @@ class Embedded:
             )
             ASGIRequest.is_in_apache = True
             self._backend.start()
+            # before the loop ends, which has registered itself there, too
+            threading._register_atexit(self._backend.stop)  # type: ignore[attr-defined]
 
     def stop(self) -> None:
         """Apache has told this process to end, when its requests have."""
