@@ -211,7 +211,6 @@ class Backend:
     ) -> None:
         exchange = LoopExchange(scope, receive, send, self._max_request_size)
         request.begin_by(exchange)
-        draining = asyncio.create_task(exchange.drain())
         task = asyncio.current_task()
         assert task is not None
         self._streams.add(task)
@@ -225,13 +224,12 @@ class Backend:
                 run = handler.for_request(request).HandleAsync()  # type: ignore[attr-defined]
             await dispatch.answer_async(request, run)
             request.conclude()
-            await draining
+            await exchange.drained()
         except asyncio.CancelledError:
             if not self._is_stopping:
                 raise
         finally:
             self._streams.discard(task)
-            draining.cancel()
             exchange.close()
 
     async def _answer_socket(

@@ -54,7 +54,8 @@ class ResponseHandler(RequestHandler):
         """As Handle(), on the event loop; the request is an ASGIRequest with a LoopExchange."""
         request = Request(self.req)
         try:
-            request.check_length()
+            if self.req.method not in ("GET", "HEAD"):
+                request.check_length()
             if self.methods and not self._answers(self.req.method):
                 response: object = self._refusal(request)
             else:
@@ -64,6 +65,7 @@ class ResponseHandler(RequestHandler):
                 if is_coroutine(response):
                     response = await response
                 response = self._checked(request, response)
+                request.is_on_loop = False  # what comes now is all there is
             if response is not None:
                 request.answer(response)
         finally:
@@ -74,6 +76,8 @@ class ResponseHandler(RequestHandler):
         """Have the body, and a large form read by a thread."""
         exchange = cast("ASGIRequest", self.req).exchange
         size = await cast("LoopExchange", exchange).receive_body()
+        if not size:
+            return
         if size > LARGE:
             import asyncio
 

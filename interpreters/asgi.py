@@ -283,6 +283,7 @@ class Exchange:
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        self._scope = scope
         self._is_head = scope.get("method") == "HEAD"
         self._limit = limit
         self._receive = receive
@@ -504,6 +505,7 @@ class LoopExchange(Exchange):
         self._queue: deque[bytes | tuple[BufferedReader, int]] = deque()
         self._news = asyncio.Event()
         self._is_over = False
+        self._draining: asyncio.Task[None] | None = None
         self.is_cut_short = False
         #: an application has begun the answer
         self.has_passed = False
@@ -514,6 +516,9 @@ class LoopExchange(Exchange):
     async def receive_body(self) -> int:
         """Have the body for read(); how many bytes there are."""
         size = 0
+        if not _has_body(self._scope):
+            self._has_body = True
+            return 0
         file = self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         more = True
         while more:
@@ -541,10 +546,15 @@ class LoopExchange(Exchange):
         if self._queued > _QUEUED_MAX:
             raise ClientGoneError(f"the client leaves {self._queued} bytes waiting")
         self._queue.append(data)
-        self._news.set()
+        self._begin_to_drain()
 
     def send_file(self, file: BufferedReader, size: int) -> None:
         self._queue.append((file, size))
+        self._begin_to_drain()
+
+    def _begin_to_drain(self) -> None:
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
         self._news.set()
 
     def conclude(self, *rest: bytes, cut_short: bool) -> None:
@@ -562,8 +572,14 @@ class LoopExchange(Exchange):
             message = _with_known_status({**message, "headers": list(message.get("headers", ()))})
         await self._send(message)
 
-    async def drain(self) -> None:
-        """Send what is written, until all is."""
+    async def drained(self) -> None:
+        """Return when all is sent, after conclude()."""
+        if self._draining is None:
+            await self._drain()
+        else:
+            await self._draining
+
+    async def _drain(self) -> None:
         while True:
             while self._queue:
                 match self._queue.popleft():
@@ -607,5 +623,6 @@ class LoopExchange(Exchange):
             if isinstance(each, tuple):
                 each[0].close()
         self._queue.clear()
-        if self._is_gone is not None:
-            self._is_gone.cancel()
+        for task in (self._is_gone, self._draining):
+            if task is not None:
+                task.cancel()
