@@ -89,8 +89,8 @@ def api_calls(bench: Bench) -> None:
 
 
 def live(bench: Bench) -> None:
-    """A short string by a handler in the background, and by Starlette behind uvicorn, which have both
-    one process: of a plain function, which both run on threads, and of an async one."""
+    """A short string by a handler in the background, and by Starlette behind uvicorn, both in one
+    process: of a plain function, which both run on threads, and of an async one."""
     others = bench.present(each for each in OTHERS if each.name == UVICORN)
     ours, theirs = Setting("background", 1, 4), Setting("workers", 1)
     for page, kind in (("plain", "a plain function"), ("hello", "an async function")):

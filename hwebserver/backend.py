@@ -1,7 +1,7 @@
 """The web server behind Apache: uvicorn on the event loop of this process, at a Unix socket.
 
-It runs what is asynchronous: WebSockets, ASGI applications and async handlers, and in a process that
-serves in the background all other handlers as well, on threads.
+It runs what is asynchronous: WebSockets, ASGI applications and async handlers; and in a process
+that serves in the background all other handlers as well, on threads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .workers import Workers
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
     from ..handlers.base import RequestHandler
     from ..handlers.request import Request

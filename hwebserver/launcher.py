@@ -1,7 +1,7 @@
 """Under Python itself: run() starts an Apache that ends with it.
 
-It loads the script, unless that is to be served in the background, or there is no file to load: then
-handlers run in this process.
+It loads the script, unless that is to be served in the background, or there is no file to load:
+then handlers run in this process.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A clock that ticks in the browser: server-sent events of a handler that awaits.  `python clock.py`,
-then http://127.0.0.1:8008/"""
+"""A clock that ticks in the browser: server-sent events of a handler that awaits.
+`python clock.py`, then http://127.0.0.1:8008/"""
 
 import asyncio
 import time

@@ -1,9 +1,8 @@
-"""registerASGIApp, and handlers that await: on the event loop of the process that has the handlers."""
+"""registerASGIApp, and handlers that await: on the event loop of the handlers' process."""
 
 import http.client
 import json
 import socket
-import threading
 import time
 from contextlib import closing
 
@@ -95,7 +94,8 @@ async def talk(socket):
         events.append(f"code-{end.code}")
 
 starlette = Starlette(routes=[
-    Route("/", about, name="about", methods=["GET", "POST"]), Route("/echo", echo, methods=["POST"]),
+    Route("/", about, name="about", methods=["GET", "POST"]),
+    Route("/echo", echo, methods=["POST"]),
     Route("/stream", stream), Route("/endless", endless), Route("/fail", fail),
     WebSocketRoute("/talk", talk),
 ], lifespan=lifespan)
@@ -318,7 +318,7 @@ def test_uploads_to_a_handler_that_awaits(script: Script):
 
 
 def test_five_hundred_that_sleep(script: Script):
-    """Handlers that await hold no thread of Python's: all are through in less than three seconds."""
+    """Handlers that await hold no thread of Python's: all are through in less than 3 s."""
     threads = int(script.text("/threads"))
     began = time.monotonic()
     clients = [socket.create_connection(("127.0.0.1", script.port), 20) for _ in range(500)]

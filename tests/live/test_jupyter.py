@@ -52,6 +52,8 @@ def test_a_notebook(tmp_path, monkeypatch: pytest.MonkeyPatch):
         for cell in notebook["cells"]
     ]
     assert printed[3:] == [["True"], ["True"], ["now", "2"], ["free"], ["now", "2"]]
-    assert not [o for cell in notebook["cells"] for o in cell["outputs"] if o.get("name") == "stderr"]
+    assert not [
+        o for cell in notebook["cells"] for o in cell["outputs"] if o.get("name") == "stderr"
+    ]
     left = [each for each in tmp_path.iterdir() if each.name.startswith("httpdapy-")]
     assert left == []

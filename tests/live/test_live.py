@@ -95,7 +95,7 @@ def tell(script: Script, code: str) -> None:
 
 def test_handlers_share_the_scripts_state(script: Script):
     wait_for("the pid", lambda: any(line.startswith("pid") for line in script.output))
-    count, process, thread = script.text("/count").split()
+    _, process, thread = script.text("/count").split()
     assert int(process) == script.process.pid and thread.startswith("hwebserver")
     tell(script, "count = 100")
     assert script.text("/count").split()[0] == "101"

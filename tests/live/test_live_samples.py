@@ -1,4 +1,4 @@
-"""Samples of WebSockets and server-sent events, in a browser, in the foreground and in the background."""
+"""Samples of WebSockets and server-sent events in a browser, in both ways of run()."""
 
 import threading
 from pathlib import Path
@@ -79,7 +79,9 @@ def found_in_browser(script: Script) -> str:
     thread = threading.Thread(target=wait)
     thread.start()
     try:
-        return page.result_in_browser(f"http://127.0.0.1:{script.port}/test").removeprefix("result ")
+        return page.result_in_browser(f"http://127.0.0.1:{script.port}/test").removeprefix(
+            "result "
+        )
     finally:
         thread.join()
 
