@@ -157,11 +157,11 @@ static int explained(request_rec *r, const hdpy_dir_conf *conf, int status)
     if (status == HTTP_BAD_GATEWAY && apr_table_get(r->notes, "proxy_timedout"))
         status = HTTP_GATEWAY_TIME_OUT;
     if (status == HTTP_GATEWAY_TIME_OUT)
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: %s was not answered in time: by its "
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0018: %s was not answered in time: by its "
                       "handler, or since something keeps Python's event loop from running; the "
                       "setting TIMEOUT says how long may be waited", r->uri);
     else if (status == HTTP_SERVICE_UNAVAILABLE || status == HTTP_BAD_GATEWAY)
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0015: %s: the Python process behind %s does "
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0017: %s: the Python process behind %s does "
                       "not answer: it has ended, or is about to", r->uri, conf->socket);
     else
         return status;
@@ -205,7 +205,7 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
         status = ap_run_handler(r);
     }
     if (status == DECLINED) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0014: %s: PythonSocket needs mod_proxy and "
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: %s: PythonSocket needs mod_proxy and "
                       "mod_proxy_http; load them", filename);
         status = HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -366,6 +366,8 @@ MOD_CGID = Contender(
 #: Ours, for such scripts.
 CGI_RUNNER = Contender(OURS.name, (PREFORK,), cgi_runner)
 
+UVICORN = "uvicorn + Starlette"
+
 #: Those that hello world alone is compared with.
 OTHERS = (
     MOD_PYTHON_HTACCESS,
@@ -389,7 +391,7 @@ OTHERS = (
         _lacking((_FRAMEWORKS / "gunicorn").exists()),
     ),
     Contender(
-        "uvicorn + Starlette",
+        UVICORN,
         (Setting("workers", 1), Setting("workers", 2)),
         uvicorn,
         _lacking((_FRAMEWORKS / "uvicorn").exists()),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from . import BenchError
 from .bench import HELLO, Bench, turns
-from .contenders import OTHERS, OURS, mod_wsgi_express
+from .contenders import OTHERS, OURS, UVICORN, mod_wsgi_express
+from .echoes import round_trips
 from .load import Spread, warm
 from .report import Goal, at_least, at_most
 from .servers import Server, Setting, apache, directory, started
@@ -24,14 +25,14 @@ wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
 
 
 @contextmanager
-def script(page: str, setting: Setting) -> Iterator[Server]:
-    """The script hello.py, run by Python, which answers at *page*."""
+def script(page: str, setting: Setting, name: str = "hello.py") -> Iterator[Server]:
+    """The script of that name, run by Python, which answers at *page*."""
     with directory() as root:
         site = shutil.copytree(_SITES / "hwebserver", root / "site")
 
         def command(port: int) -> list[str | Path]:
             workers = [str(port), str(setting.processes), str(setting.threads)]
-            return ["env", f"--chdir={site}", sys.executable, "hello.py", *workers]
+            return ["env", f"--chdir={site}", sys.executable, name, *workers]
 
         with started(command, root=root, page=page) as server:
             yield server
@@ -85,6 +86,36 @@ def api_calls(bench: Bench) -> None:
     }
     work = "API call of echo, two processes, 8 connections"
     _compare(bench, work, contenders, b'"Hello"', at_least(1), CALL, POST_CALL)
+
+
+def live(bench: Bench) -> None:
+    """A short string by a handler in the background, and by Starlette behind uvicorn, both in one
+    process: of a plain function, which both run on threads, and of an async one."""
+    others = bench.present(each for each in OTHERS if each.name == UVICORN)
+    ours, theirs = Setting("background", 1, 4), Setting("workers", 1)
+    for page, kind in (("plain", "a plain function"), ("hello", "an async function")):
+        for other in others:
+            contenders = {
+                (OURS.name, ours): script(page, ours, "live.py"),
+                (other.name, theirs): other.start(page, theirs),
+            }
+            work = f"hello in the background, {kind}, 8 connections"
+            _compare(bench, work, contenders, HELLO, at_least(0.9))
+
+
+def websockets(bench: Bench) -> None:
+    """Texts that a WebSocket sends back, through Apache, and by uvicorn without it."""
+    ours, theirs = Setting("background", 1, 4), Setting("workers", 1)
+    for other in bench.present(each for each in OTHERS if each.name == UVICORN):
+        work = "round trips of a WebSocket, 8 connections"
+        with script("echo", ours, "live.py") as here, other.start("echo", theirs) as there:
+            servers = {(OURS.name, ours): here, (other.name, theirs): there}
+
+            def take(server: Server) -> float:
+                return round_trips(server.url, connections=8, seconds=bench.seconds)
+
+            figures = bench.figures(work, turns(servers, take), "round trips/s")
+            bench.compare(work, figures, {other.name: at_least(0.7)})
 
 
 def _compare(

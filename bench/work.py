@@ -27,7 +27,7 @@ from .contenders import (
 from .hello import cpu_per_request, hello, http2, instruction_count
 from .load import CREDENTIALS, POST_FORM, SEND_CREDENTIALS, Spread, ratio, upload, warm, wrk
 from .report import Goal, at_least, at_most
-from .scripts import api_calls, run_startup, static_files, url_handlers
+from .scripts import api_calls, live, run_startup, static_files, url_handlers, websockets
 from .servers import Server, Setting
 
 _UPLOAD_MB = 100
@@ -285,6 +285,8 @@ ALL = (
     cgi,
     startup,
     url_handlers,
+    live,
+    websockets,
     static_files,
     archives,
     api_calls,

@@ -75,7 +75,6 @@ class ASGIHandler(RequestHandler):
             scheme = "wss" if scheme == "https" else "ws"
         inner: Scope = {
             **scope,
-            "asgi": _VERSION,
             "http_version": "2" if version == "2.0" else version,
             "scheme": scheme,
             "root_path": cls.prefix,

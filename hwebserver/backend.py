@@ -1,7 +1,7 @@
 """The web server behind Apache: uvicorn on the event loop of this process, at a Unix socket.
 
-It runs what is asynchronous: WebSockets, ASGI applications and async handlers, and in a process that
-serves in the background all other handlers as well, on threads.
+It runs what is asynchronous: WebSockets, ASGI applications and async handlers; and in a process
+that serves in the background all other handlers as well, on threads.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from ..handlers.constants import REQ_PROCEED
 from ..handlers.errors import ClientGoneError
 from ..interpreters import dispatch
 from ..interpreters.asgi import ASGIRequest, ForeignRequestError, LoopExchange, ThreadExchange
@@ -23,11 +24,12 @@ from . import coroutines
 from .application import NotFound
 from .asgi import ASGIHandler, Lifespan
 from .connection import GOING_AWAY, Connection, refuse
+from .errors import OperationFailed
 from .workers import Workers
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
     from ..handlers.base import RequestHandler
     from ..handlers.request import Request
@@ -209,7 +211,6 @@ class Backend:
     ) -> None:
         exchange = LoopExchange(scope, receive, send, self._max_request_size)
         request.begin_by(exchange)
-        draining = asyncio.create_task(exchange.drain())
         task = asyncio.current_task()
         assert task is not None
         self._streams.add(task)
@@ -218,15 +219,17 @@ class Backend:
                 lifespan = self._lifespans.get(id(handler.application))
                 state = lifespan.state if lifespan is not None else {}
                 inner = handler.scope(scope, request, state)
-                run = _call(handler, inner, exchange.received, exchange.passed)
+                run = _call(handler, inner, request, exchange)
             else:
                 run = handler.for_request(request).HandleAsync()  # type: ignore[attr-defined]
             await dispatch.answer_async(request, run)
             request.conclude()
-            await draining
+            await exchange.drained()
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                raise
         finally:
             self._streams.discard(task)
-            draining.cancel()
             exchange.close()
 
     async def _answer_socket(
@@ -313,9 +316,18 @@ def _run(handler: type[RequestHandler], request: ASGIRequest, exchange: ThreadEx
     request.end()
 
 
-async def _call(handler: type[ASGIHandler], scope: Scope, receive: Receive, send: Send) -> object:
-    await handler.application(scope, receive, send)
-    return 0  # REQ_PROCEED
+async def _call(
+    handler: type[ASGIHandler], scope: Scope, request: ASGIRequest, exchange: LoopExchange
+) -> object:
+    try:
+        await handler.application(scope, exchange.received, exchange.passed)
+    finally:
+        if exchange.has_passed:
+            request.note_sent()
+    exchange.check_limit()
+    if not exchange.has_passed:
+        raise OperationFailed("the ASGI application has returned without an answer")
+    return REQ_PROCEED
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -54,8 +54,10 @@ def configuration(
             number=listeners[name].number,
             settings=port["settings"],
             mounts=mounts(
-                [(path, is_prefix, is_async and not is_live)
-                 for path, is_prefix, is_async in port["routes"]],
+                [
+                    (path, is_prefix, is_async and not is_live)
+                    for path, is_prefix, is_async in port["routes"]
+                ],
                 [(path, Path(each)) for path, each in port["mounts"]],
                 answers=directory / ".hwebserver",
                 script=script.file() if script.exists() else None,

@@ -128,7 +128,7 @@ class Connection:
             message = {"bytes": data.encode()} if is_binary else {"text": data}
         elif isinstance(data, bytes | bytearray | memoryview):
             data = bytes(data)
-            message = {"text": data.decode()} if is_binary is False else {"bytes": data}  # type: ignore[dict-item]
+            message = {"text": data.decode()} if is_binary is False else {"bytes": data}
         else:
             raise TypeError(f"send() takes str or bytes, not {data!r}: json.dumps() makes a str")
         if self._state is not _State.OPEN:
@@ -179,9 +179,7 @@ async def refuse(send: Send, status: int, why: str) -> None:
     """Answer the request for a connection by Apache's document for *status*; *why*: for its log."""
     headers = [(HEADER_DOCUMENT.lower().encode(), why.encode("ascii", "backslashreplace"))]
     try:
-        await send(
-            {"type": "websocket.http.response.start", "status": status, "headers": headers}
-        )
+        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
         await send({"type": "websocket.http.response.body", "body": b""})
     except OSError:
         pass  # the client is gone

@@ -112,11 +112,11 @@ class Embedded:
 
             listening = socket.socket(fileno=self._job["listening"])
             limit = arguments.max_request_size or MAX_REQUEST_SIZE
-            self._backend = Backend(
-                routers, listening, arguments.max_num_threads, limit, server
-            )
+            self._backend = Backend(routers, listening, arguments.max_num_threads, limit, server)
             ASGIRequest.is_in_apache = True
             self._backend.start()
+            # before the loop ends, which has registered itself there, too
+            threading._register_atexit(self._backend.stop)  # type: ignore[attr-defined]
 
     def stop(self) -> None:
         """Apache has told this process to end, when its requests have."""

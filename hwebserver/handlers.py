@@ -54,7 +54,8 @@ class ResponseHandler(RequestHandler):
         """As Handle(), on the event loop; the request is an ASGIRequest with a LoopExchange."""
         request = Request(self.req)
         try:
-            request.check_length()
+            if self.req.method not in ("GET", "HEAD"):
+                request.check_length()
             if self.methods and not self._answers(self.req.method):
                 response: object = self._refusal(request)
             else:
@@ -63,7 +64,8 @@ class ResponseHandler(RequestHandler):
                 response = self.handle(request)
                 if is_coroutine(response):
                     response = await response
-                response = self._checked(request, response)
+                request.is_on_loop = False  # what comes now is all there is
+            response = self._checked(request, response)
             if response is not None:
                 request.answer(response)
         finally:
@@ -74,6 +76,8 @@ class ResponseHandler(RequestHandler):
         """Have the body, and a large form read by a thread."""
         exchange = cast("ASGIRequest", self.req).exchange
         size = await cast("LoopExchange", exchange).receive_body()
+        if not size:
+            return
         if size > LARGE:
             import asyncio
 
@@ -153,8 +157,8 @@ def handler_of(
 
 
 def _is_async(answer: Callable[..., object]) -> bool:
-    call = answer if isinstance(answer, type) else getattr(answer, "__call__", None)
-    return iscoroutinefunction(answer) or iscoroutinefunction(call)
+    """Whether what *answer* returns is to be awaited: it, or its class's __call__, is async."""
+    return iscoroutinefunction(answer) or iscoroutinefunction(type(answer).__call__)
 
 
 def handler_of_instance(handler: URLHandler) -> type[RequestHandler]:

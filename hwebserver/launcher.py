@@ -1,7 +1,7 @@
 """Under Python itself: run() starts an Apache that ends with it.
 
-It loads the script, unless that is to be served in the background, or there is no file to load: then
-handlers run in this process.
+It loads the script, unless that is to be served in the background, or there is no file to load:
+then handlers run in this process.
 """
 
 from __future__ import annotations
@@ -65,14 +65,17 @@ class Launcher:
                 self._ended.setdefault(server.name, []).append(ended)
 
     def _run_in_background(self, server: Server, arguments: Arguments) -> None:
-        with self._lock:
-            if any(each.server is server and each.is_live for each in self._running):
+        for service in list(self._running):
+            if service.server is server and isinstance(service, LiveService):
+                if service.is_ending:
+                    service.join(_EXIT_TIMEOUT_S)
+                    continue
                 raise OperationFailed(
                     f"the server {server.name} runs in the background already: what is registered "
                     "now answers at once; requestShutdown() ends it"
                 )
-            service = LiveService(server, arguments, self.end, over=self._running.remove)
-            self._running.append(service)
+        service = LiveService(server, arguments, self.end, over=self._running.remove)
+        self._running.append(service)
         service.start_in_background()
 
     def request_shutdown(self, server: Server) -> None:

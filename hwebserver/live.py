@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ..apache.errors import ConfigError
 from ..apache.permissions import check_readable, own_parts, serving_user
 from ..interpreters import forks
+from .arguments import is_interactive
 from .description import describe
 from .errors import OperationFailed
 from .request import MAX_REQUEST_SIZE
@@ -57,6 +58,8 @@ class LiveService(Service):
     ) -> None:
         super().__init__(server, arguments, {}, end_server)
         self._over = over
+        #: whether end() was called
+        self.is_ending = False
         self._backend: Backend | None = None
         self._listening_socket: socket.socket | None = None
         self._answers = threading.Event()
@@ -65,6 +68,10 @@ class LiveService(Service):
         self._changes: list[_Change] = []
 
     # -- for other threads -----------------------------------------------------------------------
+
+    def end(self, grace_s: float | None = None) -> None:
+        self.is_ending = True
+        super().end(grace_s)
 
     def start_in_background(self) -> None:
         """Return when it answers.  Raises OperationFailed if it cannot."""
@@ -149,7 +156,9 @@ class LiveService(Service):
         from .backend import Backend  # takes a fifth of a second
 
         self._listening_socket = listening
-        routers = self._routers = Routers(self.server.registry, grows=True)
+        # who types defines handlers again and again
+        warns = not is_interactive()
+        routers = self._routers = Routers(self.server.registry, grows=True, warns=warns)
         routers.describe(self._description)
         limit = self._arguments.max_request_size or MAX_REQUEST_SIZE
         self._backend = Backend(

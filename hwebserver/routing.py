@@ -52,12 +52,14 @@ class Router:
 class Routers:
     """The routers of all ports of a registry, as far as that has come: it may grow meanwhile.
 
-    grows: it does, and handlers at a path that has one take its place without a word.
+    grows: it does, and then handlers at a path that has one take its place without a word; warns:
+    those that are there from the start do not.
     """
 
-    def __init__(self, registry: Registry, *, grows: bool = False) -> None:
+    def __init__(self, registry: Registry, *, grows: bool = False, warns: bool = True) -> None:
         self._registry = registry
         self._grows = grows
+        self._warns = warns
         # by the port's name, each with the number of routes it was made of
         self._routers: dict[str, tuple[int, Router]] = {}
         self._sockets: dict[str, tuple[int, Router]] = {}
@@ -109,6 +111,7 @@ class Routers:
         count, router = known.get(name, (-1, None))
         if router is None or count != len(routes):
             count = len(routes)
-            router = Router(routes[:count], warns=not self._grows or name not in known)
+            warns = self._warns and not (self._grows and name in known)
+            router = Router(routes[:count], warns=warns)
             known[name] = count, router
         return router

@@ -10,8 +10,8 @@ import json
 import os
 import queue
 import re
-import select
 import resource
+import select
 import signal
 import socket
 import subprocess

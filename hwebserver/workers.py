@@ -21,16 +21,14 @@ class Workers:
         self._lock = threading.Lock()
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Have *job*, which raises nothing, called by a thread.  Not for several threads at once."""
+        """Have *job*, which raises nothing, called by a thread."""
         with self._lock:
             if self._idle > 0:
                 self._idle -= 1
             elif self._threads < self._most:
                 self._threads += 1
                 number = self._threads
-                threading.Thread(
-                    target=self._run, name=f"hwebserver-{number}", daemon=True
-                ).start()
+                threading.Thread(target=self._run, name=f"hwebserver-{number}", daemon=True).start()
             else:
                 self._idle -= 1  # it is owed: the next one that is through takes it
         self._jobs.put(job)

@@ -51,6 +51,8 @@ _HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"u
 #: Bodies of answers are read from files, and those of requests kept in memory, up to so many bytes.
 _PIECE = 256 * 1024
 _IN_MEMORY = 1024 * 1024
+#: What a handler on the loop writes while its client does not read, before that one is given up.
+_QUEUED_MAX = 64 * 1024**2
 
 _known: dict[bytes, Settings] = {}
 _MAX_KNOWN = 1024
@@ -222,6 +224,10 @@ class ASGIRequest(WSGIRequest):
             found["HTTPS"] = "on"
         return found
 
+    def _check_thread(self) -> None:
+        if isinstance(self.exchange, ThreadExchange):
+            super()._check_thread()
+
     def _read(self, method: str, size: int | None) -> bytes:
         self._check_thread()
         return getattr(self.exchange, method)(-1 if size is None else size)  # type: ignore[no-any-return]
@@ -255,6 +261,10 @@ class ASGIRequest(WSGIRequest):
         self.exchange.send_file(file, left)
         self._has_sent = True
 
+    def note_sent(self) -> None:
+        """An application has begun the answer itself."""
+        self.started = self._has_sent = True
+
     def conclude(self) -> None:
         """Let the answer end, with what there is of it."""
         self.exchange.conclude(*self.response(), cut_short=self._is_cut_short)
@@ -273,6 +283,7 @@ class Exchange:
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        self._scope = scope
         self._is_head = scope.get("method") == "HEAD"
         self._limit = limit
         self._receive = receive
@@ -284,6 +295,8 @@ class Exchange:
         #: its last message is made: the server may take the next request of the connection
         self._is_complete = False
         self._has_begun = False
+        # has ended when the client has gone away; None: nobody looks yet
+        self._is_gone: asyncio.Task[None] | None = None
 
     def tell_log(self, message: str) -> bool:
         """Have Apache write *message* to its log; whether that is possible."""
@@ -326,9 +339,17 @@ class Exchange:
         """As receive() of ASGI.  Raises RequestError (413) for a body of more than *limit*."""
         message = await self._receive()
         self._limit -= len(message.get("body", b""))
+        self.check_limit()
+        return message
+
+    def check_limit(self) -> None:
+        """Raises RequestError (413) when the body was larger than *limit*."""
         if self._limit < 0:  # mod_proxy does not look at LimitRequestBody
             raise read_error(413, "it is larger than max_request_size")
-        return message
+
+    async def _disconnected(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass  # the end of a body, which may be none
 
     def write(self, data: bytes) -> None:
         """Send a piece of the answer."""
@@ -389,7 +410,6 @@ class ThreadExchange(Exchange):
         self._loop = loop
         self._body = bytearray()
         self._has_more = _has_body(scope)
-        self._is_gone: asyncio.Task[None] | None = None
         #: what is left to send when the thread is through; None: the answer is cut short
         self.rest: asyncio.Future[list[Message] | None] = loop.create_future()
 
@@ -446,10 +466,6 @@ class ThreadExchange(Exchange):
         if self._is_gone.done():
             raise ClientGoneError("the client has gone away")
 
-    async def _disconnected(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass  # the end of a body, which may be none
-
     def send_file(self, file: BufferedReader, size: int) -> None:
         with file:
             while size and (data := file.read(min(size, _PIECE))):
@@ -489,12 +505,20 @@ class LoopExchange(Exchange):
         self._queue: deque[bytes | tuple[BufferedReader, int]] = deque()
         self._news = asyncio.Event()
         self._is_over = False
+        self._draining: asyncio.Task[None] | None = None
         self.is_cut_short = False
+        #: an application has begun the answer
+        self.has_passed = False
+        self._queued = 0  # bytes
+        self._has_body = False  # all of it: nothing more is received but that the client is gone
         self._file: IO[bytes] | None = None
 
     async def receive_body(self) -> int:
         """Have the body for read(); how many bytes there are."""
         size = 0
+        if not _has_body(self._scope):
+            self._has_body = True
+            return 0
         file = self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         more = True
         while more:
@@ -504,6 +528,7 @@ class LoopExchange(Exchange):
             size += len(data)
             file.write(data)
         file.seek(0)
+        self._has_body = True
         return size
 
     def read(self, size: int) -> bytes:
@@ -515,11 +540,21 @@ class LoopExchange(Exchange):
         return self._file.readline(limit) if self._file is not None else b""
 
     def write(self, data: bytes) -> None:
+        if self._is_gone is not None and self._is_gone.done():
+            raise ClientGoneError("the client has gone away")
+        self._queued += len(data)
+        if self._queued > _QUEUED_MAX:
+            raise ClientGoneError(f"the client leaves {self._queued} bytes waiting")
         self._queue.append(data)
-        self._news.set()
+        self._begin_to_drain()
 
     def send_file(self, file: BufferedReader, size: int) -> None:
         self._queue.append((file, size))
+        self._begin_to_drain()
+
+    def _begin_to_drain(self) -> None:
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
         self._news.set()
 
     def conclude(self, *rest: bytes, cut_short: bool) -> None:
@@ -530,15 +565,21 @@ class LoopExchange(Exchange):
 
     async def passed(self, message: Message) -> None:
         """Send a *message* that an application has made itself."""
+        if self._limit < 0 and not self.has_passed:
+            return  # what it says of that; the answer is 413
         if message["type"] == "http.response.start":
-            self._has_begun = True
+            self.has_passed = self._has_begun = True
             message = _with_known_status({**message, "headers": list(message.get("headers", ()))})
-        elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            self._is_complete = True
         await self._send(message)
 
-    async def drain(self) -> None:
-        """Send what is written, until all is."""
+    async def drained(self) -> None:
+        """Return when all is sent, after conclude()."""
+        if self._draining is None:
+            await self._drain()
+        else:
+            await self._draining
+
+    async def _drain(self) -> None:
         while True:
             while self._queue:
                 match self._queue.popleft():
@@ -546,11 +587,14 @@ class LoopExchange(Exchange):
                         await self._drain_file(file, size)
                     case data:
                         await self._send_all(data, more=bool(self._queue) or not self._is_over)
+                        self._queued -= len(data)
             if self._is_over:
                 break
+            if self._has_body and self._is_gone is None and not self._is_complete:
+                self._is_gone = asyncio.create_task(self._disconnected())
             self._news.clear()
             await self._news.wait()
-        if not self.is_cut_short:
+        if not self.is_cut_short and not self.has_passed:
             await self._send_all(b"", more=False)
 
     async def _send_all(self, data: bytes, *, more: bool) -> None:
@@ -579,3 +623,6 @@ class LoopExchange(Exchange):
             if isinstance(each, tuple):
                 each[0].close()
         self._queue.clear()
+        for task in (self._is_gone, self._draining):
+            if task is not None:
+                task.cancel()

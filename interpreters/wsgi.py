@@ -289,9 +289,7 @@ class WSGIRequest(Derived):
         whole = os.fstat(file.fileno()).st_size
         if offset < 0 or offset > whole or size > whole - offset:
             file.close()
-            raise ValueError(
-                f"sendfile: {size} bytes from {offset} on, of a file of {whole} bytes"
-            )
+            raise ValueError(f"sendfile: {size} bytes from {offset} on, of a file of {whole} bytes")
         left = size if size >= 0 else whole - offset
         if not self.started:
             self.headers_out.setdefault("Content-Length", str(left))

@@ -33,11 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def is_wanted(item: pytest.Item) -> bool:
         module = getattr(item, "module", None)
-        way = item.callspec.params["way"]
+        way = item.callspec.params.get("way") if hasattr(item, "callspec") else None
         if way == "live":
             alone = item.get_closest_marker("foreground")  # with the reason
             return getattr(module, "LIVE", False) and alone is None
-        return way == "direct" or not getattr(module, "ONE_WAY", False)
+        return way != "wsgi" or not getattr(module, "ONE_WAY", False)
 
     items[:] = [item for item in items if is_wanted(item)]
 

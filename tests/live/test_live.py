@@ -95,7 +95,7 @@ def tell(script: Script, code: str) -> None:
 
 def test_handlers_share_the_scripts_state(script: Script):
     wait_for("the pid", lambda: any(line.startswith("pid") for line in script.output))
-    count, process, thread = script.text("/count").split()
+    _, process, thread = script.text("/count").split()
     assert int(process) == script.process.pid and thread.startswith("hwebserver")
     tell(script, "count = 100")
     assert script.text("/count").split()[0] == "101"
@@ -379,7 +379,7 @@ async def block(request):
 threading.Event().wait()
 """
     with running_script(tmp_site, source, run=None) as script:
-        script.log.expect("HDPY0016")
+        script.log.expect("HDPY0018")
         began = time.monotonic()
         assert script.get("/block").status == 504
         assert 0.9 < time.monotonic() - began < 2.5
@@ -396,14 +396,14 @@ hwebserver.setSettingsForPort({{"TIMEOUT": 1}})
 threading.Event().wait()
 """
     with running_script(tmp_site, source, run=None) as script:
-        script.log.allow("HDPY0016")
+        script.log.allow("HDPY0018")
         os.kill(script.process.pid, signal.SIGSTOP)
         try:
             assert script.get("/count").status == 504
         finally:
             os.kill(script.process.pid, signal.SIGCONT)
         assert script.text("/count")
-        script.wait_for_log("HDPY0016")
+        script.wait_for_log("HDPY0018")
 
 
 def test_a_client_that_is_half_open_and_one_that_reads_slowly(tmp_site):

@@ -364,7 +364,6 @@ run(servers[0])
         ("run(0, ports='admin')", "ports of run() is a list of names or numbers"),
         ("run(0, verbosity='Low')", "verbosity of run() is one of"),
         ("run(0, port_callback=5)", "port_callback of run() is no function"),
-        ("run(0, in_background=True)", "in the background"),
         ("run(0, settings='missing.py')", "the settings file missing.py: FileNotFoundError"),
     ],
 )
@@ -374,18 +373,6 @@ def test_arguments_that_make_no_sense(tmp_site, call, said):
 
 def test_nothing_is_registered(tmp_site):
     refuses(tmp_site, "import hwebserver\nhwebserver.run(0)", "no URL handlers")
-
-
-def test_no_script(tmp_site):
-    done = subprocess.run(
-        [sys.executable, "-c", f"{HELLO}\nhwebserver.run(0)"],
-        cwd=tmp_site,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert "OperationFailed: run() needs a script" in done.stderr
 
 
 def test_a_script_that_fails_in_apache(tmp_site):

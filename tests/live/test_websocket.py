@@ -329,7 +329,9 @@ def test_close(script: Script, log, query: str, code: int, reason: str):
 @pytest.mark.parametrize("code", ["1006", "999", "5000"])
 def test_codes_that_cannot_be_sent(script: Script, code: str):
     with connected(script.port, f"/close?{code}") as client:
-        assert client.message().data.decode() == f"{code} is no code that a WebSocket is closed with"
+        assert (
+            client.message().data.decode() == f"{code} is no code that a WebSocket is closed with"
+        )
         assert client.frame().code == 4999
 
 
@@ -666,12 +668,15 @@ def test_a_thousand_connections(script: Script):
 
 def test_the_servers_end(tmp_site):
     """By SIGTERM: all connections are closed with 1001, and disconnect() is called."""
-    source = SCRIPT + """
+    source = (
+        SCRIPT
+        + """
 @hwebserver.webSocket("/last")
 class Last(hwebserver.WebSocket):
     async def disconnect(self, code):
         print(f"last {code}\\n", end="", flush=True)
 """
+    )
     with running_script(tmp_site, source) as script:
         clients = [Client(script.port, "/last") for _ in range(20)]
         began = time.monotonic()
