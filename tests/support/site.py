@@ -31,7 +31,7 @@ def wait_for(what: str, condition: Callable[[], object], deadline_s: float = _DE
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(0.01)
+        time.sleep(0.002)
 
 
 @dataclass(frozen=True)
