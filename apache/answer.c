@@ -410,14 +410,15 @@ static void close_if_cut_short(const hdpy_answer *answer)
     }
 }
 
-/* Flushed, since the event MPM otherwise hands the connection to its listener to write the answer,
- * and the next request to another thread: half the requests on one connection. */
+/* In one brigade with its end, and then flushed: a flush between the two would have each filter called
+ * twice, and without one the event MPM hands the connection to its listener to write the answer, and
+ * the next request to another thread: half the requests on one connection. */
 static void send_kept(hdpy_answer *answer)
 {
     apr_bucket_brigade *bb = answer->kept;
 
-    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(bb->bucket_alloc));
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(bb->bucket_alloc));
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(bb->bucket_alloc));
     ap_pass_brigade(answer->r->output_filters, bb); /* a client that went away is no error */
 }
 

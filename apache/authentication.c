@@ -30,8 +30,8 @@
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 APLOG_USE_MODULE(httpdapy);
 
-/* A decision, in the request_config of the request for which it was made. */
-typedef struct {
+/* A decision, kept with the request for which it was made. */
+typedef struct hdpy_decision {
     const char *module, *dir;
     int status; /* OK or that of the denial */
     const char *user, *type;
@@ -46,10 +46,10 @@ static int is_of(const decision *made, const hdpy_dir_conf *conf)
 static const decision *made_before(request_rec *r, const hdpy_dir_conf *conf)
 {
     for (; r; r = r->main ? r->main : r->prev) {
-        const decision *made = ap_get_module_config(r->request_config, &httpdapy_module);
+        const hdpy_request_conf *known = ap_get_module_config(r->request_config, &httpdapy_module);
 
-        if (is_of(made, conf))
-            return made;
+        if (known && is_of(known->decision, conf))
+            return known->decision;
     }
     return NULL;
 }
@@ -94,7 +94,8 @@ static int ask(request_rec *r, const hdpy_dir_conf *conf)
 {
     hdpy_target target;
     hdpy_interpreter *interpreter;
-    const char *directory = hdpy_enter_named_directory(r, conf->auth_dir);
+    hdpy_entered entered;
+    const char *directory = hdpy_enter_named_directory(r, conf->auth_dir, &entered);
     int status;
 
     if (!directory) {
@@ -103,7 +104,7 @@ static int ask(request_rec *r, const hdpy_dir_conf *conf)
                       "directories above", conf->auth_module, conf->auth_dir);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    status = hdpy_target_fill(&target, r, conf, directory, conf->auth_module);
+    status = hdpy_target_fill(&target, r, conf, directory, conf->auth_module, &entered);
     if (status != OK)
         return status;
     name_claimed_user(r);
@@ -132,8 +133,7 @@ static int decide(request_rec *r)
             own->user = r->user;
             own->type = ap_auth_type(r);
         }
-        ap_set_module_config(r->request_config, &httpdapy_module, own);
-        made = own;
+        hdpy_request_conf_of(r)->decision = made = own;
     }
     r->user = (char *)made->user;
     r->ap_auth_type = (char *)made->type;

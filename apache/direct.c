@@ -245,6 +245,8 @@ static void release(hdpy_interpreter *interpreter, PyThreadState *mine)
 {
     Py_CLEAR(interpreter->dispatch);
     Py_CLEAR(interpreter->authenticate);
+    Py_CLEAR(interpreter->partial_lines);
+    Py_CLEAR(interpreter->end_line);
     Py_CLEAR(interpreter->request);
     Py_CLEAR(interpreter->settings);
     Py_CLEAR(interpreter->headers);
@@ -332,10 +334,19 @@ static PyObject *begin_request(request_rec *r, hdpy_interpreter *interpreter,
     return current.request;
 }
 
-static hdpy_answer *end_request(PyObject *request)
+static hdpy_answer *end_request(request_rec *r, PyObject *request)
 {
-    hdpy_answer *answer = hdpy_request_end(request);
+    const hdpy_interpreter *interpreter = current.interpreter;
+    hdpy_answer *answer;
 
+    if (PyDict_Size(interpreter->partial_lines)) { /* the last line written may have no end */
+        PyObject *result = PyObject_CallOneArg(interpreter->end_line, request);
+
+        if (!result)
+            log_failure(r, interpreter);
+        Py_XDECREF(result);
+    }
+    answer = hdpy_request_end(request);
     current.request = NULL;
     Py_DECREF(request);
     return answer;
@@ -360,7 +371,7 @@ int hdpy_direct_authenticate(request_rec *r, hdpy_interpreter *interpreter,
         if (!result || PyErr_Occurred())
             log_failure(r, interpreter);
         Py_XDECREF(result);
-        end_request(request);
+        end_request(r, request);
     }
     PyEval_SaveThread();
     return status == OK || (status >= 300 && status < 600) ? (int)status
@@ -383,7 +394,7 @@ int hdpy_direct_run(request_rec *r, hdpy_interpreter *interpreter, const hdpy_ta
         log_failure(r, interpreter);
     Py_XDECREF(result);
     if (request)
-        answer = end_request(request);
+        answer = end_request(r, request);
     PyEval_SaveThread();
     if (answer && !result) {
         if (hdpy_answer_has_sent(answer)) {

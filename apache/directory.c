@@ -55,17 +55,17 @@ static int exists(request_rec *r, const char *path, apr_filetype_e type)
         && finfo.filetype == type;
 }
 
-const char *hdpy_module_name(request_rec *r)
+const char *hdpy_module_name(apr_pool_t *p, const char *filename)
 {
-    const char *name = apr_filepath_name_get(r->filename);
+    const char *name = apr_filepath_name_get(filename);
     const char *dot = strrchr(name, '.');
 
-    return dot ? apr_pstrmemdup(r->pool, name, (apr_size_t)(dot - name)) : name;
+    return dot ? apr_pstrmemdup(p, name, (apr_size_t)(dot - name)) : name;
 }
 
 int hdpy_may_have_module(request_rec *r, const hdpy_dir_conf *conf, const char *directory)
 {
-    const char *name = hdpy_module_name(r);
+    const char *name = hdpy_module_name(r->pool, r->filename);
     const char *dot;
 
     if (r->finfo.filetype != APR_NOFILE)
@@ -85,13 +85,7 @@ int hdpy_may_have_module(request_rec *r, const hdpy_dir_conf *conf, const char *
 
 static _Thread_local enum { UNKNOWN, OWN, SHARED } working_directory;
 
-int hdpy_directory_is_entered(void)
-{
-    return working_directory == OWN;
-}
-
-/* Whether this thread has a working directory of its own; it gets one the first time. */
-static int has_own_directory(request_rec *r)
+int hdpy_has_own_directory(request_rec *r)
 {
     if (working_directory == UNKNOWN) {
         working_directory = OWN;
@@ -106,14 +100,16 @@ static int has_own_directory(request_rec *r)
     return working_directory == OWN;
 }
 
-static const char *enter(request_rec *r, const char *path)
+static const char *enter(request_rec *r, const char *path, hdpy_entered *entered)
 {
     char resolved[PATH_MAX];
 
+    entered->path = "";
+    entered->is_known = 0;
     errno = ENOENT;
     if (!path)
         return NULL;
-    if (!has_own_directory(r))
+    if (!hdpy_has_own_directory(r))
         return realpath(path, resolved) ? apr_pstrdup(r->pool, resolved) : NULL;
     if (chdir(path) != 0 || !getcwd(resolved, sizeof(resolved)))
         return NULL;
@@ -121,15 +117,18 @@ static const char *enter(request_rec *r, const char *path)
         errno = ENOENT;
         return NULL;
     }
-    return apr_pstrdup(r->pool, resolved);
+    return entered->path = apr_pstrdup(r->pool, resolved);
 }
 
-const char *hdpy_enter_directory(request_rec *r)
+const char *hdpy_enter_directory(request_rec *r, hdpy_entered *entered)
 {
-    return enter(r, named_directory(r));
+    return enter(r, named_directory(r), entered);
 }
 
-const char *hdpy_enter_named_directory(request_rec *r, const char *path)
+const char *hdpy_enter_named_directory(request_rec *r, const char *path, hdpy_entered *entered)
 {
-    return *path ? enter(r, path) : "";
+    if (*path)
+        return enter(r, path, entered);
+    entered->path = "";
+    return "";
 }

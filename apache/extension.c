@@ -9,20 +9,22 @@
 
 static PyObject *link_register(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"dispatch", "authenticate", "request", "settings", "headers", "read_error",
-                            "write_error", NULL};
+    static char *names[] = {"dispatch", "authenticate", "partial_lines", "end_line", "request",
+                            "settings", "headers", "read_error", "write_error", NULL};
     hdpy_interpreter found = {0};
 
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "$OOOOOOO:register", names, &found.dispatch,
-                                     &found.authenticate,
-                                     (PyObject **)&found.request, &found.settings, &found.headers,
-                                     &found.read_error, &found.write_error))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "$OOO!OOOOOO:register", names, &found.dispatch,
+                                     &found.authenticate, &PyDict_Type, &found.partial_lines,
+                                     &found.end_line, (PyObject **)&found.request, &found.settings,
+                                     &found.headers, &found.read_error, &found.write_error))
         return NULL;
     if (hdpy_interpreter_register(&found) < 0)
         return NULL;
     /* held until the child ends */
     Py_INCREF(found.dispatch);
     Py_INCREF(found.authenticate);
+    Py_INCREF(found.partial_lines);
+    Py_INCREF(found.end_line);
     Py_INCREF(found.request);
     Py_INCREF(found.settings);
     Py_INCREF(found.headers);
@@ -52,7 +54,9 @@ static int add_types(PyObject *self)
 
     for (int i = 0; i < 4; i++) {
         PyObject *type = PyType_FromModuleAndSpec(self, specs[i], NULL);
-        int failed = !type || PyModule_AddType(self, (PyTypeObject *)type) < 0;
+        int failed = !type || PyModule_AddType(self, (PyTypeObject *)type) < 0
+                  || (specs[i] == &hdpy_request_spec
+                      && hdpy_request_complete((PyTypeObject *)type) < 0);
 
         Py_XDECREF(type);
         if (failed)

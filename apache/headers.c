@@ -128,6 +128,25 @@ failed:
 
 /* ---- what Python sees ---------------------------------------------------------------------- */
 
+/* Whether a line break or NUL is in a text. */
+static int has_break(PyObject *text)
+{
+    size_t length = (size_t)PyUnicode_GET_LENGTH(text);
+
+    if (PyUnicode_KIND(text) == PyUnicode_1BYTE_KIND) {
+        const void *data = PyUnicode_1BYTE_DATA(text);
+
+        return memchr(data, '\n', length) || memchr(data, '\r', length) || memchr(data, 0, length);
+    }
+    for (size_t i = 0; i < length; i++) {
+        Py_UCS4 c = PyUnicode_READ_CHAR(text, (Py_ssize_t)i);
+
+        if (c == '\n' || c == '\r' || c == 0)
+            return 1;
+    }
+    return 0;
+}
+
 /* Whether both are str without what would make another message of a header. */
 static int check(PyObject *name, PyObject *value)
 {
@@ -139,14 +158,9 @@ static int check(PyObject *name, PyObject *value)
                          texts[n]);
             return -1;
         }
-        for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(texts[n]); i++) {
-            Py_UCS4 c = PyUnicode_READ_CHAR(texts[n], i);
-
-            if (c == '\n' || c == '\r' || c == 0) {
-                PyErr_Format(PyExc_ValueError, "header %R: a line break or NUL in %R", name,
-                             texts[n]);
-                return -1;
-            }
+        if (has_break(texts[n])) {
+            PyErr_Format(PyExc_ValueError, "header %R: a line break or NUL in %R", name, texts[n]);
+            return -1;
         }
     }
     return 0;

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "filesystem.h"
+#include "walk.h"
 
 #define KEPT_MAX 1024      /* files */
 #define SIZE_MAX_KEPT 8192 /* bytes of one */
@@ -173,11 +174,37 @@ static int is_the_file(request_rec *r, const char *dir)
     return length && !strncmp(dir, file, length) && !strcmp(dir + length, "/");
 }
 
+/* The text of a file, NULL with errno 0 if it is not known, or with the reason why there is none. */
+static reader *text_of(request_rec *r, const char *path)
+{
+    struct stat status;
+    reader *text;
+    kept *file;
+
+    if (stat(path, &status) != 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            errno = 0;
+        return NULL;
+    }
+    errno = 0;
+    if (!is_settled(&status, r->request_time))
+        return NULL;
+    text = find(r->pool, path, &status);
+    if (text)
+        return text;
+    file = read_file(path, r->request_time);
+    if (file) {
+        keep(path, file);
+        text = find(r->pool, path, &status);
+    }
+    errno = 0;
+    return text;
+}
+
 static apr_status_t open_htaccess(request_rec *r, const char *dir, const char *name,
                                   ap_configfile_t **conffile, const char **full_name)
 {
     const char *path;
-    struct stat status;
     reader *text;
 
     if (!table)
@@ -187,26 +214,19 @@ static apr_status_t open_htaccess(request_rec *r, const char *dir, const char *n
         *full_name = path;
         return ENOTDIR;
     }
-    if (stat(path, &status) != 0) {
-        if (errno != ENOENT && errno != ENOTDIR)
-            return AP_DECLINED;
-        *full_name = path;
-        return errno;
-    }
-    if (!is_settled(&status, r->request_time))
+    text = text_of(r, path);
+    if (!text && !errno) {
+        hdpy_walk_note_unknown(r);
         return AP_DECLINED;
-    text = find(r->pool, path, &status);
-    if (!text) {
-        kept *file = read_file(path, r->request_time);
-
-        if (!file)
-            return AP_DECLINED;
-        keep(path, file);
-        text = find(r->pool, path, &status);
-        if (!text)
-            return AP_DECLINED;
     }
     *full_name = path;
+    if (!text) {
+        apr_status_t reason = errno;
+
+        hdpy_walk_note(r, dir, NULL, 0);
+        return reason;
+    }
+    hdpy_walk_note(r, dir, text->next, (size_t)(text->end - text->next));
     *conffile = ap_pcfg_open_custom(r->pool, path, text, get_char, get_line, close_text);
     return APR_SUCCESS;
 }

@@ -8,6 +8,8 @@
 #include "httpd.h"
 #include "apr_file_info.h"
 
+#include <stdint.h>
+
 /* What a text was made into, kept for as long as it is the same text. */
 typedef struct {
     char *text;
@@ -23,6 +25,7 @@ typedef struct {
     apr_time_t mtime;
     apr_off_t size;
     apr_ino_t inode;
+    uint64_t walk;   /* hdpy_target.walk: the same says that all but `looked` is the same */
     PyObject *value; /* NULL: none is kept */
 } hdpy_place;
 
@@ -34,6 +37,8 @@ typedef struct hdpy_interpreter {
     unsigned number;          /* from 0, in the order of registration */
     PyObject *dispatch;       /* Dispatcher.answer(request) */
     PyObject *authenticate;   /* Authenticator.decide(request, module) */
+    PyObject *partial_lines;  /* dict: empty while no line of the error log waits for its end */
+    PyObject *end_line;       /* ErrorStream.finish(request) */
     PyTypeObject *request;    /* the class of requests, made of _link.Request */
     PyObject *settings;       /* settings.parse(text) */
     PyObject *headers;        /* the class of headers, made of _link.Headers */

@@ -37,6 +37,7 @@
 #include "linger.h"
 #include "link.h"
 #include "naming.h"
+#include "notify.h"
 #include "outbox.h"
 #include "plain.h"
 #include "settings.h"
@@ -45,6 +46,7 @@
 #include "target.h"
 #include "termination.h"
 #include "turns.h"
+#include "walk.h"
 #include "watch.h"
 #include "wsgi.h"
 
@@ -67,7 +69,9 @@ static void child_init(apr_pool_t *p, server_rec *s)
     hdpy_target_init(threads > 1 ? (unsigned)threads : 1, server && server->init_module);
     hdpy_linger_init(threads > 1 ? (unsigned)threads : 1);
     hdpy_turns_init(server ? server->threads : 0);
+    hdpy_notify_init(p, s);
     hdpy_watch_init(p);
+    hdpy_walk_init(p);
     hdpy_htaccess_init(p);
     hdpy_outbox_init(p);
     hdpy_directory_init(threaded);
@@ -106,14 +110,8 @@ static int report(request_rec *r)
                conf->replicas == HDPY_UNSET           ? "1"
                : conf->replicas == HDPY_REPLICAS_AUTO ? "auto"
                                                  : apr_itoa(r->pool, conf->replicas),
-               hdpy_settings_text(r, conf, directory));
+               hdpy_settings_text(r->pool, conf, directory));
     return DONE;
-}
-
-/* Whether one module answers for all URLs here, of which there is no end. */
-static int one_handler(const hdpy_dir_conf *conf)
-{
-    return hdpy_option(conf, "handler") != NULL;
 }
 
 /* What mod_wsgi refuses before it runs anything, on both ways. */
@@ -135,14 +133,18 @@ static int refusal(request_rec *r)
 
 static int run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target *target)
 {
-    hdpy_interpreter *interpreter;
+    hdpy_interpreter *interpreter = target->registered ? *target->registered : NULL;
     int status = OK;
 
+    if (interpreter)
+        return hdpy_direct_run(r, interpreter, target);
     if (!hdpy_option_is_on(conf, "direct", 1) || !hdpy_direct_path())
         return hdpy_wsgi_run(r, target);
     interpreter = hdpy_direct_find(target->interpreter);
     if (!interpreter)
         interpreter = hdpy_wsgi_load(r, target, &status);
+    if (interpreter && target->registered)
+        *target->registered = interpreter;
     return interpreter ? hdpy_direct_run(r, interpreter, target) : status;
 }
 
@@ -159,10 +161,39 @@ static int no_directory(request_rec *r)
     return HTTP_NOT_FOUND;
 }
 
+/* Enter the script's directory, and find out what is run there.  OK, or a status. */
+static int prepare(request_rec *r, const hdpy_dir_conf *conf, hdpy_target *target)
+{
+    hdpy_entered entered;
+    const char *directory = hdpy_enter_directory(r, &entered);
+
+    if (!directory)
+        return no_directory(r);
+    if (!hdpy_may_have_module(r, conf, directory)) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0005: no module for %s", r->filename);
+        return HTTP_NOT_FOUND;
+    }
+    hdpy_walk_keep(r, directory);
+    return hdpy_target_fill(target, r, conf, directory,
+                            hdpy_target_module(r->pool, r->filename, conf), &entered);
+}
+
+/* The same, where Apache has come by a kept walk; 0: it has not. */
+static int is_prepared(request_rec *r, hdpy_target *target)
+{
+    const hdpy_walk *walk = hdpy_walk_of(r);
+    hdpy_entered entered;
+
+    if (!walk || !hdpy_walk_enter(walk, r, &entered))
+        return 0;
+    *target = *hdpy_walk_target(walk);
+    hdpy_target_look(target, r, &entered);
+    return 1;
+}
+
 static int handler(request_rec *r)
 {
     const hdpy_dir_conf *conf;
-    const char *directory;
     hdpy_target target;
     int status;
 
@@ -173,15 +204,8 @@ static int handler(request_rec *r)
     if (status != OK)
         return status;
     conf = hdpy_settings(r);
-    directory = hdpy_enter_directory(r);
-    if (!directory)
-        return no_directory(r);
-    if (!hdpy_may_have_module(r, conf, directory)) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "HDPY0005: no module for %s", r->filename);
-        return HTTP_NOT_FOUND;
-    }
-    status = hdpy_target_fill(&target, r, conf, directory,
-                              one_handler(conf) ? "" : hdpy_module_name(r));
+    if (!is_prepared(r, &target))
+        status = prepare(r, conf, &target);
     if (status != OK)
         return status;
     hdpy_linger_enter();
@@ -204,6 +228,7 @@ static void register_hooks(apr_pool_t *p)
     hdpy_linger_register();
     hdpy_plain_register();
     hdpy_static_register();
+    hdpy_walk_register();
     hdpy_wsgi_register();
     ap_hook_child_init(child_init_first, NULL, mod_wsgi, APR_HOOK_FIRST);
     ap_hook_child_init(child_init, mod_wsgi, NULL, APR_HOOK_LAST);

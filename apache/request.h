@@ -8,6 +8,9 @@
 
 extern PyType_Spec hdpy_request_spec;
 
+/* Give the class, made of that, its attributes and methods; 0, or -1 with an exception. */
+int hdpy_request_complete(PyTypeObject *type);
+
 /* In each child, before its threads run. */
 void hdpy_request_init(void);
 

@@ -296,6 +296,17 @@ const hdpy_dir_conf *hdpy_settings(request_rec *r)
     return ap_get_module_config(r->per_dir_config, &httpdapy_module);
 }
 
+hdpy_request_conf *hdpy_request_conf_of(request_rec *r)
+{
+    hdpy_request_conf *conf = ap_get_module_config(r->request_config, &httpdapy_module);
+
+    if (!conf) {
+        conf = apr_pcalloc(r->pool, sizeof(*conf));
+        ap_set_module_config(r->request_config, &httpdapy_module, conf);
+    }
+    return conf;
+}
+
 const char *hdpy_option(const hdpy_dir_conf *conf, const char *name)
 {
     return conf->options ? apr_table_get(conf->options, name) : NULL;
@@ -329,14 +340,14 @@ static void append_directive(apr_array_header_t *lines, const char *name, const 
     *(const char **)apr_array_push(lines) = "";
 }
 
-const char *hdpy_settings_text(request_rec *r, const hdpy_dir_conf *conf, const char *directory)
+const char *hdpy_settings_text(apr_pool_t *p, const hdpy_dir_conf *conf, const char *directory)
 {
     apr_array_header_t *pairs, *lines;
 
     if (!conf->options && !conf->interpreter && conf->replicas == HDPY_UNSET && !conf->auth_module)
         return directory;
-    pairs = apr_array_make(r->pool, 8, sizeof(char *));
-    lines = apr_array_make(r->pool, 16, sizeof(char *));
+    pairs = apr_array_make(p, 8, sizeof(char *));
+    lines = apr_array_make(p, 16, sizeof(char *));
     *(const char **)apr_array_push(lines) = directory;
     if (conf->options)
         apr_table_do(append_option, pairs, conf->options, NULL);
@@ -350,7 +361,7 @@ const char *hdpy_settings_text(request_rec *r, const hdpy_dir_conf *conf, const 
     append_directive(lines, DIRECTIVE "PythonReplicas",
                      conf->replicas == HDPY_UNSET           ? NULL
                      : conf->replicas == HDPY_REPLICAS_AUTO ? "auto"
-                                                       : apr_itoa(r->pool, conf->replicas));
+                                                       : apr_itoa(p, conf->replicas));
     append_directive(lines, DIRECTIVE "AuthPythonModule", conf->auth_module);
-    return apr_array_pstrcat(r->pool, lines, '\n');
+    return apr_array_pstrcat(p, lines, '\n');
 }

@@ -31,6 +31,18 @@ typedef struct {
     int takes_plain;          /* of TLSOrPlain, in the virtual host's only */
 } hdpy_server_conf;
 
+/* A walk that is kept, and notes of one that may be; see walk.c. */
+typedef struct hdpy_walk hdpy_walk;
+typedef struct hdpy_walk_notes hdpy_walk_notes;
+
+/* What the link knows of a request.  Lives in its pool. */
+typedef struct {
+    const struct hdpy_decision *decision; /* of an AuthHandler; NULL: none was asked */
+    const hdpy_walk *walk;                /* by which Apache has come to the script, or NULL */
+    int wants_walk;                       /* one is to be kept for the next request */
+    hdpy_walk_notes *walk_notes;          /* while it is being made */
+} hdpy_request_conf;
+
 /* For the module record. */
 extern const command_rec hdpy_directives[];
 void *hdpy_create_dir_conf(apr_pool_t *p, char *dir);
@@ -38,6 +50,8 @@ void *hdpy_merge_dir_conf(apr_pool_t *p, void *base, void *add);
 void *hdpy_create_server_conf(apr_pool_t *p, server_rec *s);
 
 const hdpy_dir_conf *hdpy_settings(request_rec *r);
+
+hdpy_request_conf *hdpy_request_conf_of(request_rec *r);
 
 /* Value of an option, its name in any case; NULL where it is not set. */
 const char *hdpy_option(const hdpy_dir_conf *conf, const char *name);
@@ -48,6 +62,6 @@ int hdpy_option_is_on(const hdpy_dir_conf *conf, const char *name, int otherwise
 /* The settings in force as lines: the directory, then name, value and directory of each option in
  * turn, and of each other directive that is set, with a \1 before its name and without a directory.
  * interpreters/settings.py reads them. */
-const char *hdpy_settings_text(request_rec *r, const hdpy_dir_conf *conf, const char *directory);
+const char *hdpy_settings_text(apr_pool_t *p, const hdpy_dir_conf *conf, const char *directory);
 
 #endif

@@ -61,36 +61,61 @@ static unsigned current_thread_number(void)
     return (unsigned)thread_number;
 }
 
-static const char *interpreter_name(request_rec *r, const hdpy_dir_conf *conf,
-                                    const char *directory)
+unsigned hdpy_target_replicas(const hdpy_dir_conf *conf)
 {
-    char name[HDPY_NAME_SIZE];
-    unsigned replicas = conf->replicas == HDPY_REPLICAS_AUTO ? auto_replicas
-                      : conf->replicas == HDPY_UNSET         ? 1
-                      : hdpy_replica_count((unsigned)conf->replicas, 1, threads_per_child, 1);
+    if (conf->replicas == HDPY_REPLICAS_AUTO)
+        return auto_replicas;
+    return conf->replicas == HDPY_UNSET
+         ? 1 : hdpy_replica_count((unsigned)conf->replicas, 1, threads_per_child, 1);
+}
 
+unsigned hdpy_target_replica(const hdpy_dir_conf *conf)
+{
+    unsigned replicas = hdpy_target_replicas(conf);
+
+    return replicas > 1 ? current_thread_number() % replicas : 0;
+}
+
+const char *hdpy_target_module(apr_pool_t *p, const char *filename, const hdpy_dir_conf *conf)
+{
+    return hdpy_option(conf, "handler") ? "" : hdpy_module_name(p, filename);
+}
+
+int hdpy_target_name(hdpy_target *target, apr_pool_t *p, const hdpy_dir_conf *conf,
+                     const char *directory, const char *name, unsigned replica)
+{
+    char interpreter[HDPY_NAME_SIZE];
     /* PythonInitFunction: one interpreter for all, the main one, but where PythonInterpreter is set */
     const char *forced = !conf->interpreter && is_single ? "main_interpreter" : conf->interpreter;
 
-    return hdpy_interpreter_name(name, sizeof(name), directory, forced, replicas,
-                                 replicas > 1 ? current_thread_number() : 0)
-         ? apr_pstrdup(r->pool, name) : NULL;
+    if (strchr(directory, '\n')
+        || !hdpy_interpreter_name(interpreter, sizeof(interpreter), directory, forced,
+                                  hdpy_target_replicas(conf), replica))
+        return -1;
+    target->interpreter = apr_pstrdup(p, interpreter);
+    target->settings = hdpy_settings_text(p, conf, directory);
+    target->watch_key = apr_pstrcat(p, interpreter, "\n", directory, "\n", name, NULL);
+    target->watched = NULL;
+    target->walk = 0;
+    target->registered = NULL;
+    return 0;
+}
+
+void hdpy_target_look(hdpy_target *target, request_rec *r, hdpy_entered *entered)
+{
+    target->looked = hdpy_watch_look(r->pool, target->watched, entered);
 }
 
 int hdpy_target_fill(hdpy_target *target, request_rec *r, const hdpy_dir_conf *conf,
-                     const char *directory, const char *name)
+                     const char *directory, const char *name, hdpy_entered *entered)
 {
-    target->interpreter = interpreter_name(r, conf, directory);
-    if (!target->interpreter || strchr(directory, '\n')) {
+    if (hdpy_target_name(target, r->pool, conf, directory, name, hdpy_target_replica(conf)) != 0) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "HDPY0006: %s: the directory's path is too long, or has a line break in it",
                       r->filename);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    target->settings = hdpy_settings_text(r, conf, directory);
-    target->watch_key = apr_pstrcat(r->pool, target->interpreter, "\n", directory, "\n", name,
-                                    NULL);
-    target->looked = hdpy_watch_look(r->pool, target->watch_key,
-                                     hdpy_directory_is_entered() ? directory : "");
+    target->watched = hdpy_watch_find(target->watch_key);
+    hdpy_target_look(target, r, entered);
     return OK;
 }

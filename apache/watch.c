@@ -12,10 +12,7 @@
 #include "apr_hash.h"
 #include "apr_lib.h"
 #include "apr_strings.h"
-#include "apr_thread_rwlock.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -45,19 +42,19 @@ typedef struct {
     watched_folder *folders;
 } watched;
 
-/* key -> watched.  Keys are as many as there are modules that answer; they and the hash live in the child's
+struct hdpy_watched {
+    watched *list; /* NULL: none were named yet */
+};
+
+/* key -> hdpy_watched, under notify's lock.  Keys are as many as there are modules that answer; they and the hash live in the child's
  * pool, which is why only a new key allocates from it, under the lock. */
 static apr_hash_t *table;
 static apr_pool_t *table_pool;
-static apr_thread_rwlock_t *lock;
 
 void hdpy_watch_init(apr_pool_t *p)
 {
-    hdpy_notify_init(p);
     apr_pool_create(&table_pool, p);
     table = apr_hash_make(table_pool);
-    if (apr_thread_rwlock_create(&lock, table_pool) != APR_SUCCESS)
-        table = NULL; /* then nothing is watched, and Python looks itself */
 }
 
 static void free_watched(watched *list)
@@ -162,30 +159,9 @@ static void watch_folders(watched *list)
         }
         path = strndup(file->path, directory_length(file->path));
         file->folder = list->folder_count++;
-        list->folders[file->folder].directory = path ? hdpy_notify_take(path) : NULL;
+        list->folders[file->folder].directory = path ? hdpy_notify_take(path, HDPY_ITS_FILES) : NULL;
         free(path);
     }
-}
-
-/* Whether something may change a file without an event in its directory: through a symbolic link,
- * through another of its names, through the place that it is mounted from. */
-static int is_odd(const char *path)
-{
-    struct statx file, directory;
-    char *parent;
-    int failed;
-
-    if (!hdpy_notify_knows(path))
-        return 1;
-    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_MNT_ID, &file) != 0)
-        return errno != ENOENT; /* should it come to be, that is an event */
-    if (!S_ISREG(file.stx_mode) || file.stx_nlink != 1)
-        return 1;
-    parent = strndup(path, directory_length(path));
-    failed = !parent || statx(AT_FDCWD, parent, 0, STATX_MNT_ID, &directory) != 0;
-    free(parent);
-    return failed || !(file.stx_mask & directory.stx_mask & STATX_MNT_ID)
-        || file.stx_mnt_id != directory.stx_mnt_id;
 }
 
 static void find_odd(watched *list, size_t folder)
@@ -196,7 +172,7 @@ static void find_odd(watched *list, size_t folder)
         watched_file *file = &list->files[i];
 
         if (file->folder == folder)
-            has_odd |= file->is_odd = is_odd(file->path);
+            has_odd |= file->is_odd = !hdpy_notify_tells_of(file->path);
     }
     list->folders[folder].has_odd = has_odd;
 }
@@ -223,11 +199,11 @@ static uint64_t fold_file(uint64_t hash, const char *path)
     return fold(hash, (uint64_t)status.st_ino);
 }
 
-static uint64_t fold_folder(uint64_t hash, watched *list, size_t number, const char *entered)
+static uint64_t fold_folder(uint64_t hash, watched *list, size_t number, hdpy_entered *entered)
 {
     watched_folder *folder = &list->folders[number];
-    uint64_t changed = 0;
-    int is_told = folder->directory && hdpy_notify_look(folder->directory, entered, &changed);
+    uint64_t changed = folder->directory ? hdpy_notify_python_files(folder->directory) : 0;
+    int is_told = changed && hdpy_notify_is_in_place(folder->directory, entered);
 
     if (is_told && folder->changed != changed) {
         find_odd(list, number);
@@ -245,20 +221,42 @@ static uint64_t fold_folder(uint64_t hash, watched *list, size_t number, const c
     return hash;
 }
 
+hdpy_watched *hdpy_watch_find(const char *key)
+{
+    hdpy_watched *found;
+
+    hdpy_notify_lock_to_read();
+    found = apr_hash_get(table, key, APR_HASH_KEY_STRING);
+    hdpy_notify_unlock();
+    return found;
+}
+
+hdpy_watched *hdpy_watch_make(const char *key)
+{
+    hdpy_watched *found = apr_hash_get(table, key, APR_HASH_KEY_STRING);
+
+    if (!found) {
+        found = apr_pcalloc(table_pool, sizeof(*found));
+        apr_hash_set(table, apr_pstrdup(table_pool, key), APR_HASH_KEY_STRING, found);
+    }
+    return found;
+}
+
 void hdpy_watch_set(const char *key, const char *text)
 {
-    watched *list = table ? parse(text) : NULL;
-    watched *old;
+    watched *list = parse(text), *old;
+    hdpy_watched *found;
 
     if (!list)
         return;
-    apr_thread_rwlock_wrlock(lock);
+    hdpy_notify_lock_to_write();
     watch_folders(list);
-    old = apr_hash_get(table, key, APR_HASH_KEY_STRING);
-    apr_hash_set(table, old ? key : apr_pstrdup(table_pool, key), APR_HASH_KEY_STRING, list);
+    found = hdpy_watch_make(key);
+    old = found->list;
+    found->list = list;
     if (old)
         free_watched(old);
-    apr_thread_rwlock_unlock(lock);
+    hdpy_notify_unlock();
 }
 
 /* "number hash", without the quarter of a microsecond that apr_psprintf() takes. */
@@ -277,22 +275,23 @@ static const char *word(apr_pool_t *p, unsigned long number, uint64_t hash)
     return c;
 }
 
-const char *hdpy_watch_look(apr_pool_t *p, const char *key, const char *entered)
+const char *hdpy_watch_look(apr_pool_t *p, const hdpy_watched *of, hdpy_entered *entered)
 {
     uint64_t hash = 1;
     unsigned long number = 0;
     watched *list;
 
-    if (!table)
+    if (!of)
         return "";
-    apr_thread_rwlock_rdlock(lock);
-    list = apr_hash_get(table, key, APR_HASH_KEY_STRING);
+    hdpy_notify_lock_to_read();
+    list = of->list;
     if (list) {
         number = list->number;
-        hdpy_notify_catch_up();
+        if (!entered->is_known)
+            hdpy_notify_catch_up();
         for (size_t i = 0; i < list->folder_count; i++)
             hash = fold_folder(hash, list, i, entered);
     }
-    apr_thread_rwlock_unlock(lock);
+    hdpy_notify_unlock();
     return list ? word(p, number, hash) : "";
 }

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 #: The stream for what is printed in this context; None: where it went before there was a Stdout.
 current: ContextVar[Stream | None] = ContextVar("httpdapy.stdout", default=None)
 
-_inherits = False
+#: Whether anything was ever in ``current`` in this interpreter.
+is_used = False
 _beginning = RLock()
 
 
@@ -74,9 +75,9 @@ def redirect(stream: Stream) -> None:
 
     Not so in a process that is forked: the answer is that of the one which runs the request.
     """
-    global _inherits
-    if not _inherits:
-        _inherits = True
+    global is_used
+    if not is_used:
+        is_used = True
         _start_threads_in_context()
         register_at_fork(after_in_child=lambda: current.set(None))
     current.set(stream)

@@ -53,7 +53,7 @@ class Request:
     @property
     def started(self) -> bool: ...
     @property
-    def unanswered(self) -> bool: ...
+    def lacks_document(self) -> bool: ...
     @property
     def environment(self) -> dict[str, str]: ...
     @property
@@ -108,6 +108,8 @@ def register(
     *,
     dispatch: Callable[[Request], object],
     authenticate: Callable[[Request, str], int],
+    partial_lines: dict[int, str],
+    end_line: Callable[[Request], None],
     request: type[Request],
     settings: Callable[[str], Settings],
     headers: type[Headers],

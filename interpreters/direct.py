@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from . import _link
     from .served import ServedRequest
 
 
@@ -53,24 +52,15 @@ def register(
 
         __slots__ = ()
 
-    def dispatch(request: _link.Request) -> None:
-        answer(request)  # type: ignore[arg-type]
-        if errors.partial:
-            errors.finish(request)
-
-    def decide(request: _link.Request, module: str) -> int:
-        status = authenticate(request, module)  # type: ignore[arg-type]
-        if errors.partial:
-            errors.finish(request)
-        return status
-
     before = getattr(sys.stdout, "server", sys.stdout)
     # a script that calls hwebserver.run() has a file; mod_wsgi's stream is for its log
     has_file = isinstance(getattr(before, "buffer", None), BufferedWriter)
     sys.stdout = link.Stdout(before if has_file else errors, stdout.current, Writer)
     link.register(
-        dispatch=dispatch,
-        authenticate=decide,
+        dispatch=answer,
+        authenticate=authenticate,
+        partial_lines=errors.partial,
+        end_line=errors.finish,
         request=Request,
         settings=parse,
         headers=Headers,

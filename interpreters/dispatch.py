@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..handlers import stdout
+from ..handlers.constants import REQ_PROCEED
 from ..handlers.errors import ClientGoneError, RequestError
 from ..handlers.exits import PROG_TRACEBACK, SERVER_RETURN, excerpt, result_name
-from ..handlers.stdout import current as current_stdout
 from . import forks
 from .secrets import hide_credentials
 from .urls import NoModuleError
@@ -12,6 +13,7 @@ from .urls import NoModuleError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
 
     from .modules import Modules
     from .search import Search
@@ -30,11 +32,27 @@ class Dispatcher:
         self._search = search
         #: the last place for which no file had to be looked at, Modules.version then, the module
         self._settled: tuple[Place | None, int, ModuleType | None] = (None, 0, None)
+        #: the last handler class, and its for_request()
+        self._start: tuple[Any, Any] = (None, None)
 
     def answer(self, request: ServedRequest) -> None:
         """Run the request's handler and leave its answer in *request*."""
         try:
-            self._run(request)
+            place = request.place
+            settled, version, module = self._settled
+            if settled is not place or version != self._modules.version or module is None:
+                module = self._module(request, place)
+            try:
+                known, start = self._start
+                if known is not module.RequestHandler:
+                    known = module.RequestHandler
+                    start = known.for_request
+                    self._start = known, start
+            except AttributeError:
+                raise MissingHandlerError(_missing(module)) from None
+            result = start(request).Handle()
+            if result is not REQ_PROCEED or request.lacks_document:
+                _conclude(request, result)
             if forks.is_child:
                 forks.end(None)
             request.begin()
@@ -43,19 +61,8 @@ class Dispatcher:
                 forks.end(error)
             _answer_error(request, error)
             request.begin()
-        if current_stdout.get() is not None:
-            current_stdout.set(None)
-
-    def _run(self, request: ServedRequest) -> None:
-        place = request.place
-        settled, version, module = self._settled
-        if settled is not place or version != self._modules.version or module is None:
-            module = self._module(request, place)
-        try:
-            start = module.RequestHandler.for_request
-        except AttributeError:
-            raise MissingHandlerError(_missing(module)) from None
-        _conclude(request, start(request).Handle())
+        if stdout.is_used and stdout.current.get() is not None:
+            stdout.current.set(None)
 
     def _module(self, request: ServedRequest, place: Place) -> ModuleType:
         settings, filename, stamp, looked = place
@@ -101,7 +108,7 @@ def _conclude(request: ServedRequest, result: object, what: str = "Handle() retu
     """Act on the result of a handler (reference 2.5); *what*: how it was given, for the log."""
     name = result_name(result)
     if name == "REQ_PROCEED":
-        if request.status >= 300 and request.status != 304 and request.unanswered:
+        if request.lacks_document:
             request.apache_document(request.status, "the handler set the status and sent nothing")
     elif name == "REQ_ABORTED":
         status = request.status if request.status >= 300 else 500

@@ -22,8 +22,8 @@ class ServedRequest(Request, Protocol):
         """All that says which code answers; the same object for as long as it is known to be."""
 
     @property
-    def unanswered(self) -> bool:
-        """Whether nothing of the body was sent or kept for sending."""
+    def lacks_document(self) -> bool:
+        """Whether the status wants a document, and nothing was sent or kept for sending."""
 
     @property
     def looked(self) -> str:

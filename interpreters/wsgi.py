@@ -230,8 +230,9 @@ class WSGIRequest(Derived):
         self._status = value
 
     @property
-    def unanswered(self) -> bool:
-        return not self.started and not self._body
+    def lacks_document(self) -> bool:
+        is_error = self._status >= 300 and self._status != 304
+        return is_error and not self.started and not self._body
 
     def write(self, data: bytes, /) -> None:
         self._check_thread()
