@@ -77,6 +77,7 @@ class _Checker:
         self._line("MPM", f"event (there are: {', '.join(mpms) or 'those built in'})")
         self._line("Modules", f"{parts.wsgi}")
         self._line("", f"{parts.link}")
+        self._line("", f"{parts.archive or 'no ArchiveAlias: install zlib1g-dev, make again'}")
         own = subprocess.run([sys.executable, "-c", _UNSHARE], check=False).returncode == 0
         self._line("Directories", "each thread has its own" if own else "shared by all threads")
         if not own:

@@ -201,9 +201,12 @@ static apr_status_t bucket_read(apr_bucket *b, const char **data, apr_size_t *le
 
 /* ---- getting ready ------------------------------------------------------------------------- */
 
-static apr_status_t free_bytes(void *body)
+static apr_status_t free_bytes(void *data)
 {
-    free(((hdpy_body *)body)->bytes);
+    hdpy_body *body = data;
+
+    free(body->bytes);
+    body->bytes = NULL;
     return APR_SUCCESS;
 }
 
@@ -276,6 +279,10 @@ int hdpy_body_make(hdpy_body **made, request_rec *r, hdpy_version *version, hdpy
         status = make_small(body, r, packed, error);
     else if (!is_known && larger <= COMPARED_FIRST)
         status = compare_all(version, member, error);
+    if (status) { /* whoever tries again does so often */
+        apr_pool_cleanup_run(r->pool, body, free_bytes);
+        apr_pool_cleanup_run(r->pool, body, release_source);
+    }
     return status;
 }
 

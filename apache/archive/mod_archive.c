@@ -424,11 +424,14 @@ static int damaged(request_rec *r, int status, const hdpy_zip_error *error)
 /* Have the target be of the archive as it is now. */
 static int find_again(request_rec *r)
 {
+    target *before = target_of(r);
     const char *name;
     int status = find(r, &name);
 
     if (status != OK)
         return status == DECLINED ? HTTP_NOT_FOUND : status;
+    if (before)
+        apr_pool_cleanup_run(r->pool, before, release); /* its memory is not small */
     return target_of(r)->member ? OK : HTTP_NOT_FOUND;
 }
 

@@ -271,3 +271,32 @@ def test_members_are_what_zipfile_has(httpd: Httpd):
 def test_configuration(tmp_site: Path, line: str, said: str):
     status, output = configtest(tmp_site, line)
     assert status and said in output
+
+
+def test_virtual_hosts_have_their_own_and_the_servers(tmp_site: Path):
+    write_zip(tmp_site / "server.zip", {"a.txt": "server's", "s.txt": "server's"})
+    write_zip(tmp_site / "host.zip", {"a.txt": "host's"})
+    sections = """
+ArchiveAlias /zip "{site}/server.zip"
+ArchiveAlias /server "{site}/server.zip"
+<VirtualHost 127.0.0.1:${PORT}>
+    ServerName localhost
+    ArchiveAlias /zip "{site}/host.zip"
+</VirtualHost>
+"""
+    with archive_httpd(tmp_site, sections) as httpd:
+        assert httpd.text("zip/a.txt") == "host's"
+        assert httpd.text("zip/s.txt") == httpd.text("server/a.txt") == "server's"
+
+
+def test_processes_without_threads(tmp_site: Path):
+    archive = write_zip(tmp_site / "a.zip", {"a.txt": TEXT})
+    with archive_httpd(tmp_site, 'ArchiveAlias / "{site}/a.zip"', mpm="prefork") as httpd:
+        for text in (TEXT, "new"):
+            write_zip(archive, {"a.txt": text})
+            for _ in range(20):
+                assert httpd.text("a.txt") == text
+        assert gzip.decompress(httpd.get("a.txt", **{"Accept-Encoding": "gzip"}).body) == b"new"
+        # DocumentRoot has what the archive has not
+        (tmp_site / "b.txt").write_text("b")
+        assert httpd.text("b.txt") == "b"

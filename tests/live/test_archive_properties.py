@@ -51,7 +51,7 @@ def archive(members: list, comment: bytes, before: bytes, is_large: bool) -> byt
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     derandomize=True,
     database=None,
     deadline=None,

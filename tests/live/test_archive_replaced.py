@@ -17,7 +17,7 @@ from support.site import wait_for
 ONE_WAY = True
 
 CONNECTIONS = 16
-VERSIONS = 7
+VERSIONS = 5
 #: Name, size, and whether it is deflated.
 MEMBERS = {
     "small.txt": (1_000, True),
