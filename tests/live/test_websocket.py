@@ -649,7 +649,7 @@ def test_a_thousand_connections(script: Script):
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 8192), most))
     taken = []
-    for _ in range(3):
+    for _ in range(6):  # until each process of Apache has had as many as it can
         clients = [Client(script.port, "/echo", timeout_s=30) for _ in range(1000)]
         assert {client.status for client in clients} == {101}
         for _ in range(2):
@@ -663,7 +663,9 @@ def test_a_thousand_connections(script: Script):
             client.rest()
             client.socket.close()
         taken.append(memory(script))
-    assert taken[2] - taken[1] < 8 * 1024, taken
+        if len(taken) > 1 and taken[-1] - taken[-2] < 8 * 1024:
+            return
+    raise AssertionError(taken)
 
 
 def test_the_servers_end(tmp_site):
