@@ -135,11 +135,17 @@ def test_what_cannot_be_registered_changes_nothing(script: Script):
         "    hwebserver.setSettingsForPort({'SSL_CERTIFICATE': 'none.pem'}, 'second')\n"
         "except hwebserver.OperationFailed as error:\n"
         "    say('refused', error)\n"
-        "hwebserver._default.registry.ports['second'].settings.pop('SSL_CERTIFICATE', None)"
+        "try:\n"
+        "    hwebserver.urlHandler('/', ports=['fourth'])(fail)\n"
+        "except hwebserver.OperationFailed as error:\n"
+        "    say('refused', error)\n"
     )
     tell(script, code)
-    assert any(line.startswith("refused") and "none.pem" in line for line in script.output)
+    said = [line for line in script.output if line.startswith("refused")]
+    assert "none.pem" in said[0] and "the port fourth has no number" in said[1]
     assert script.text("/count")
+    tell(script, "hwebserver.registerStaticFilesDirectory('files', '/still')")
+    assert script.text("/still/page.txt") == "files"
 
 
 def test_a_failing_handler_is_in_the_log(script: Script):
