@@ -88,6 +88,11 @@ def event_loop() -> asyncio.AbstractEventLoop:
         return _loop
 
 
+def is_loop_thread() -> bool:
+    """Whether the calling thread is the loop's."""
+    return threading.current_thread() is _thread
+
+
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """uvloop's where it can be had, which takes a third less time for a request; Python's own in
     sub-interpreters."""
