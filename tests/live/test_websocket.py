@@ -2,11 +2,13 @@
 
 import resource
 import socket
+import ssl
 import struct
 import threading
 import time
 
 import pytest
+import trustme
 from support.script import Script, running_script
 from support.site import at_once, wait_for
 from support.websocket import (
@@ -688,6 +690,31 @@ class Last(hwebserver.WebSocket):
         for client in clients:
             client.socket.close()
         assert script.output.count("last 1001") == 20
+
+
+def test_tls_and_allowed_hosts(tmp_site):
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_site / "all.pem")
+    settings = {"SSL_CERTIFICATE": "all.pem", "ALLOWED_HOSTS": ["localhost"]}
+    source = f"""
+import hwebserver
+hwebserver.setSettingsForPort({settings})
+@hwebserver.webSocket("/scheme")
+class Scheme(hwebserver.WebSocket):
+    async def connect(self, req):
+        await self.accept()
+        await self.send(f"{{req.scheme()}} {{req.isSecure()}} {{req.host().partition(':')[0]}}")
+"""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with running_script(tmp_site, source) as script:
+        client = Client(script.port, "/scheme", tls=context)
+        assert client.message().data == b"https True localhost"
+        client.close()
+        forged = Client(script.port, "/scheme", "X-Forwarded-Host: evil\r\n", tls=context)
+        assert forged.message().data == b"https True localhost"
+        forged.close()
 
 
 @pytest.mark.foreground("sources are not watched")
