@@ -44,7 +44,7 @@ class Root:
     def forget(self) -> None:
         """In a process that was forked: leave it to the one that has made it."""
         assert self._keeper.stdin is not None
-        os.close(self._keeper.stdin.fileno())
+        self._keeper.stdin.close()
 
     def remove(self) -> None:
         """Remove the directory, once Apache has ended."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
+_forgotten: list[asyncio.AbstractEventLoop | None] = []
 #: Whether the process may end while the loop runs.  Sub-interpreters have no such threads.
 is_daemon = False
 #: What tasks may take for their end then.
@@ -88,6 +89,11 @@ def event_loop() -> asyncio.AbstractEventLoop:
         return _loop
 
 
+def is_loop_thread() -> bool:
+    """Whether the calling thread is the loop's."""
+    return threading.current_thread() is _thread
+
+
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """uvloop's where it can be had, which takes a third less time for a request; Python's own in
     sub-interpreters."""
@@ -109,9 +115,10 @@ def end() -> None:
 
 def forget() -> None:
     """In a process that was forked: the loop's thread is the other one's."""
-    global _loop, _lock
+    global _loop, _lock, _thread
     _lock = threading.Lock()
-    _loop = None
+    _forgotten.append(_loop)  # whose end would close what the other one needs
+    _loop = _thread = None
 
 
 def _run(runner: asyncio.Runner) -> None:

@@ -60,11 +60,11 @@ class ResponseHandler(RequestHandler):
                 response: object = self._refusal(request)
             else:
                 await self._receive_body(request)
-                request.is_on_loop = True
+                request._is_on_loop = True
                 response = self.handle(request)
                 if is_coroutine(response):
                     response = await response
-                request.is_on_loop = False  # what comes now is all there is
+                request._is_on_loop = False  # what comes now is all there is
             response = self._checked(request, response)
             if response is not None:
                 request.answer(response)

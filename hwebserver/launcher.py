@@ -31,6 +31,7 @@ class Launcher:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: list[Service] = []
+        self._forgotten: list[Service] = []
         #: by the server's name, how each call that is over has ended: None or what it has raised
         self._ended: dict[str, list[str | None]] = {}
         # a daemon: this process does not stay for it
@@ -102,6 +103,8 @@ class Launcher:
         for service in self._running:
             if isinstance(service, LiveService):
                 service.forget()
+        # kept, or what is closed by number would be closed again, then for somebody else
+        self._forgotten = self._running
         self._running = []
         self._lock = threading.Lock()
         coroutines.forget()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ..apache.errors import ConfigError
 from ..apache.permissions import check_readable, own_parts, serving_user
 from ..interpreters import forks
+from . import coroutines
 from .arguments import is_interactive
 from .description import describe
 from .errors import OperationFailed
@@ -106,7 +107,7 @@ class LiveService(Service):
             self._backend.forget()
 
     def changed(self) -> None:
-        """What is registered has changed: return when it is in force.
+        """What is registered has changed: return when it is in force, on the event loop before.
 
         Raises OperationFailed if it cannot be.
         """
@@ -114,6 +115,8 @@ class LiveService(Service):
             return
         change = _Change()
         self._put(self._follow, change)
+        if coroutines.is_loop_thread():  # which has a part in it
+            return
         if not change.is_over.wait(_CHANGE_TIMEOUT_S):
             raise OperationFailed("Apache does not take the change over; its log may say why")
         if change.error is not None:
@@ -176,10 +179,11 @@ class LiveService(Service):
         """Apache listens, or has taken a change over."""
         self._is_loaded = True
         self._is_restarting = False
-        for change in self._changes:
-            change.is_over.set()
-        self._changes.clear()
         self._restart_if_due()
+        if not self._is_restarting:  # else the last of the changes came too late for this one
+            for change in self._changes:
+                change.is_over.set()
+            self._changes.clear()
 
     def _follow(self, change: _Change) -> None:
         """Have *change*, and what else has been registered, in force."""

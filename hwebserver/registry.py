@@ -125,9 +125,22 @@ class Registry:
         """Have *route* answer at the *ports*, as named() has them."""
         self.each(ports, lambda port: port.routes.append(route))
 
+    def take_effect(self, undo: Callable[[], object]) -> None:
+        """Have Apache follow what was registered; if it cannot, *undo* that, and raise
+        OperationFailed."""
+        try:
+            self.changed()
+        except OperationFailed:
+            undo()
+            raise
+
     def each(self, ports: Iterable[str | int], register: Callable[[Port], None]) -> None:
         """Call *register* with the *ports*, as named() has them; -1 are those made later, too."""
+        before = set(self.ports)
         for port in self.named(ports):
             register(port)
+        made = self.ports.keys() - before
+        if made:
+            self.take_effect(lambda: [self.ports.pop(name) for name in made])
         if any(name in _ALL for name in ports):
             self._everywhere.append(register)

@@ -58,7 +58,7 @@ class Request:
     #: Whether send() was called.
     is_answered = False
     #: Whether the handler runs on the event loop: what it sends goes out while it does.
-    is_on_loop = False
+    _is_on_loop = False
 
     _body: bytes | None = None
     _form: Form | None = None
@@ -270,7 +270,7 @@ class Request:
         if self.outbox is not None:
             self.outbox(response)
         else:
-            response.send(self.req, at_once=self.is_on_loop)
+            response.send(self.req, at_once=self._is_on_loop)
 
     def sendHeaders(self, response: Response) -> None:
         """Send status and headers of *response*; sendBody() sends what comes after."""

@@ -146,8 +146,9 @@ class Server:
         a handler; of directories at one prefix the first that has the file.  Raises OperationFailed
         for what is no directory.
         """
-        self.registry.port(port_name(port)).mounts.append(mount_of(directory, url_prefix))
-        self.registry.changed()
+        mounts = self.registry.port(port_name(port)).mounts
+        mounts.append(mount_of(directory, url_prefix))
+        self.registry.take_effect(mounts.pop)
 
     def registerArchiveFile(
         self, archive_file: str | PathLike[str], url_prefix: str, port: int | str = -1
@@ -206,20 +207,30 @@ class Server:
         where = "/" if path is None else path
         route = Route(where, True, asgi_handler(application, where))  # type: ignore[arg-type]
 
+        taking: list[Port] = []
+
         def register(port: Port) -> None:
             port.routes.append(route)
             port.sockets.append(route)
+            taking.append(port)
+
+        def undo() -> None:
+            for port in taking:
+                port.routes.remove(route)
+                port.sockets.remove(route)
 
         self.registry.each(ports, register)
-        self.registry.changed()
+        self.registry.take_effect(undo)
 
     def setSettingsForPort(self, settings: dict[str, Any], port_name: str = "") -> None:
         """Set what a port listens at, logs, and whom it serves; keys that are left out stay.
 
         Raises OperationFailed for unknown keys and for values that they cannot have.
         """
-        self.registry.port(port_name).settings.update(checked(settings))
-        self.registry.changed()
+        port = self.registry.port(port_name)
+        before = port.settings
+        port.settings = {**before, **checked(settings)}
+        self.registry.take_effect(lambda: setattr(port, "settings", before))
 
     def setPortInfo(
         self,

@@ -56,8 +56,14 @@ SAMPLES = {
     "hwebserver": Sample(
         "hwebserver",
         "hwebserver/board.py",
-        "decorators say what answers; <code>python board.py</code> serves it alone",
-        ("hwebserver/board.py",),
+        "decorators say what answers; <code>python board.py</code> serves it alone, as "
+        "<code>chat.py</code> and <code>clock.py</code> always are",
+        (
+            "hwebserver/board.py",
+            "hwebserver/chat.py",
+            "hwebserver/clock.py",
+            "hwebserver/.htaccess",
+        ),
     ),
     "status": Sample(
         "Status",

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 
 import pytest
 from support.script import Script, running_script
-from support.site import request, wait_for
+from support.site import at_once, request, wait_for
 
 #: Nothing here depends on the way into Python.
 ONE_WAY = True
@@ -135,11 +135,17 @@ def test_what_cannot_be_registered_changes_nothing(script: Script):
         "    hwebserver.setSettingsForPort({'SSL_CERTIFICATE': 'none.pem'}, 'second')\n"
         "except hwebserver.OperationFailed as error:\n"
         "    say('refused', error)\n"
-        "hwebserver._default.registry.ports['second'].settings.pop('SSL_CERTIFICATE', None)"
+        "try:\n"
+        "    hwebserver.urlHandler('/', ports=['fourth'])(fail)\n"
+        "except hwebserver.OperationFailed as error:\n"
+        "    say('refused', error)\n"
     )
     tell(script, code)
-    assert any(line.startswith("refused") and "none.pem" in line for line in script.output)
+    said = [line for line in script.output if line.startswith("refused")]
+    assert "none.pem" in said[0] and "the port fourth has no number" in said[1]
     assert script.text("/count")
+    tell(script, "hwebserver.registerStaticFilesDirectory('files', '/still')")
+    assert script.text("/still/page.txt") == "files"
 
 
 def test_a_failing_handler_is_in_the_log(script: Script):
@@ -432,3 +438,35 @@ threading.Event().wait()
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
         assert request(script.port, "GET", "/large").body == b"x" * 30_000_000
+
+
+def test_changes_from_many_threads_and_from_the_loop(tmp_site):
+    """Each is in force when its call returns; those of the event loop soon after."""
+    for n in range(6):
+        (tmp_site / f"d{n}").mkdir()
+        (tmp_site / f"d{n}" / "x").write_text(str(n))
+    source = f"""{SHARED}
+def add(request):
+    number = request.queryString()
+    hwebserver.registerStaticFilesDirectory(f"d{{number}}", f"/s{{number}}")
+    return Response(number)
+
+async def add_on_the_loop(request):
+    return add(request)
+
+hwebserver.urlHandler("/add")(add)
+hwebserver.urlHandler("/add-on-the-loop")(add_on_the_loop)
+{SERVE}
+threading.Event().wait()
+"""
+    with running_script(tmp_site, source, run=None) as script:
+
+        def add(number: int) -> str:
+            return script.text(f"/add?{number}") + script.text(f"/s{number}/x")
+
+        found = at_once([lambda n=n: add(n) for n in range(4)])
+        assert found == ["00", "11", "22", "33"]
+        for number in (4, 5):
+            assert script.text(f"/add-on-the-loop?{number}") == str(number)
+        wait_for("them", lambda: script.get("/s5/x").status == 200)
+        assert script.text("/s4/x") + script.text("/s5/x") == "45"

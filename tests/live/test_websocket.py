@@ -2,11 +2,13 @@
 
 import resource
 import socket
+import ssl
 import struct
 import threading
 import time
 
 import pytest
+import trustme
 from support.script import Script, running_script
 from support.site import at_once, wait_for
 from support.websocket import (
@@ -649,7 +651,7 @@ def test_a_thousand_connections(script: Script):
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 8192), most))
     taken = []
-    for _ in range(3):
+    for _ in range(6):  # until each process of Apache has had as many as it can
         clients = [Client(script.port, "/echo", timeout_s=30) for _ in range(1000)]
         assert {client.status for client in clients} == {101}
         for _ in range(2):
@@ -663,7 +665,9 @@ def test_a_thousand_connections(script: Script):
             client.rest()
             client.socket.close()
         taken.append(memory(script))
-    assert taken[2] - taken[1] < 8 * 1024, taken
+        if len(taken) > 1 and taken[-1] - taken[-2] < 8 * 1024:
+            return
+    raise AssertionError(taken)
 
 
 def test_the_servers_end(tmp_site):
@@ -686,6 +690,31 @@ class Last(hwebserver.WebSocket):
         for client in clients:
             client.socket.close()
         assert script.output.count("last 1001") == 20
+
+
+def test_tls_and_allowed_hosts(tmp_site):
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_site / "all.pem")
+    settings = {"SSL_CERTIFICATE": "all.pem", "ALLOWED_HOSTS": ["localhost"]}
+    source = f"""
+import hwebserver
+hwebserver.setSettingsForPort({settings})
+@hwebserver.webSocket("/scheme")
+class Scheme(hwebserver.WebSocket):
+    async def connect(self, req):
+        await self.accept()
+        await self.send(f"{{req.scheme()}} {{req.isSecure()}} {{req.host().partition(':')[0]}}")
+"""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with running_script(tmp_site, source) as script:
+        client = Client(script.port, "/scheme", tls=context)
+        assert client.message().data == b"https True localhost"
+        client.close()
+        forged = Client(script.port, "/scheme", "X-Forwarded-Host: evil\r\n", tls=context)
+        assert forged.message().data == b"https True localhost"
+        forged.close()
 
 
 @pytest.mark.foreground("sources are not watched")

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from textwrap import dedent
 from typing import IO
@@ -203,6 +203,9 @@ class Script:
         for process in self.processes():
             os.kill(process, signal.SIGKILL)
         self.wait()
+        if self.process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
         self._temporary.cleanup()
 
 

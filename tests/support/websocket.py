@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,8 +53,17 @@ def frame(
 class Client:
     """A connection after its handshake; status: what that was answered with."""
 
-    def __init__(self, port: int, path: str, head: str = "", timeout_s: float = 15.0) -> None:
+    def __init__(
+        self,
+        port: int,
+        path: str,
+        head: str = "",
+        timeout_s: float = 15.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
