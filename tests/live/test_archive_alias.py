@@ -300,3 +300,25 @@ def test_processes_without_threads(tmp_site: Path):
         # DocumentRoot has what the archive has not
         (tmp_site / "b.txt").write_text("b")
         assert httpd.text("b.txt") == "b"
+
+
+def test_what_else_apache_maps(tmp_site: Path):
+    """Redirects come before, what names a file by a pattern after."""
+    write_zip(tmp_site / "a.zip", {"a.txt": "a", "moved.txt": "a", "rewritten.txt": "a"})
+    (tmp_site / "file.txt").write_text("file")
+    sections = """
+ArchiveAlias /zip "{site}/a.zip"
+Redirect /zip/moved.txt http://elsewhere.example/
+AliasMatch "^/zip/(a|none).txt$" "{site}/file.txt"
+RewriteEngine On
+RewriteRule "^/zip/gone.txt$" - [G]
+RewriteRule "^/zip/rewritten.txt$" "{site}/file.txt"
+RewriteRule "^/other/(.*)$" "/zip/$1" [PT]
+"""
+    with archive_httpd(tmp_site, sections, modules=("rewrite",)) as httpd:
+        assert httpd.get("zip/moved.txt").status == 302
+        assert httpd.get("zip/gone.txt").status == 410
+        assert httpd.text("zip/a.txt") == "a"
+        assert httpd.text("zip/none.txt") == "file"
+        assert httpd.text("zip/rewritten.txt") == "a"
+        assert httpd.text("other/a.txt") == "a"
