@@ -2,13 +2,12 @@
  *
  * The event MPM gives a connection without data to its listener thread, which gives the next request
  * to any worker: four system calls and two switches between threads.  A client that asks again and
- * again sends its next request some ten microseconds after an answer.  While other requests are in
- * progress, and other workers free, the worker sleeps for it, for a tenth of a millisecond at most: 64
- * connections get a tenth more answers so (2026-11, two cores).
+ * again sends its next request some ten microseconds after an answer.  For a tenth of a millisecond
+ * at most the worker waits for it, as long as other workers are free: 64 connections get a tenth more
+ * answers so (2026-11, two cores).
  *
- * While there is none, its core would fall asleep, and to wake it takes longer than the listener does: one
- * connection got less than half the answers.  So it stays awake then, for half as long, and only for
- * clients that come in this time: with one that has not it is tried again after a while.
+ * Not so while no other request is in progress: the worker's core would fall asleep, and to wake it
+ * takes longer than the listener does.  One connection got less than half the answers.
  */
 #include "linger.h"
 
@@ -21,22 +20,12 @@
 #include "apr_portable.h"
 
 #include <poll.h>
-#include <stdint.h>
 #include <string.h>
 #include <time.h>
 
 #include "link.h"
 
-extern module AP_MODULE_DECLARE_DATA httpdapy_module;
-
-#define SLEEP_NS 100000
-#define AWAKE_NS 50000
-#define REST 64 /* requests of a client that comes too late, until it is tried again */
-
-/* Lives in the connection's pool. */
-typedef struct {
-    unsigned rest; /* requests for which it is not to be waited for awake */
-} waited;
+#define WAIT_NS 100000
 
 static int is_async;
 static unsigned workers = 1;
@@ -61,53 +50,16 @@ void hdpy_linger_leave(void)
         apr_atomic_dec32(&busy);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void sleep_for(struct pollfd *readable)
-{
-    static const struct timespec wait = {0, SLEEP_NS};
-
-    apr_atomic_inc32(&busy);
-    ppoll(readable, 1, &wait, NULL);
-    apr_atomic_dec32(&busy);
-}
-
-static void stay_awake_for(struct pollfd *readable, conn_rec *c)
-{
-    waited *known = ap_get_module_config(c->conn_config, &httpdapy_module);
-    int64_t end;
-
-    if (!known) {
-        known = apr_pcalloc(c->pool, sizeof(*known));
-        ap_set_module_config(c->conn_config, &httpdapy_module, known);
-    }
-    if (known->rest) {
-        known->rest--;
-        return;
-    }
-    end = now_ns() + AWAKE_NS;
-    do
-        if (poll(readable, 1, 0))
-            return;
-    while (now_ns() < end && !apr_atomic_read32(&busy));
-    known->rest = REST;
-}
-
 /* After all that there is to do for the request, before Apache looks whether there is another. */
 static int linger(request_rec *r)
 {
+    static const struct timespec wait = {0, WAIT_NS};
     conn_rec *c = r->connection;
     apr_socket_t *socket;
     apr_os_sock_t fd;
     apr_uint32_t others = apr_atomic_read32(&busy);
 
-    if (!is_async || others + 1 >= workers)
+    if (!is_async || !others || others + 1 >= workers)
         return DECLINED;
     if (c->master || c->keepalive != AP_CONN_KEEPALIVE || c->aborted || !r->handler
         || strcmp(r->handler, HDPY_HANDLER))
@@ -116,10 +68,9 @@ static int linger(request_rec *r)
     if (socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS) {
         struct pollfd readable = {.fd = fd, .events = POLLIN};
 
-        if (others)
-            sleep_for(&readable);
-        else
-            stay_awake_for(&readable, c);
+        apr_atomic_inc32(&busy);
+        ppoll(&readable, 1, &wait, NULL);
+        apr_atomic_dec32(&busy);
     }
     return DECLINED;
 }
