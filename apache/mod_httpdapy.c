@@ -89,8 +89,12 @@ static void child_init(apr_pool_t *p, server_rec *s)
 /* In a threaded child's main thread, while its workers go on. */
 static void child_stopping(apr_pool_t *p, int graceful)
 {
+    const hdpy_server_conf *server = ap_get_module_config(ap_server_conf->module_config,
+                                                          &httpdapy_module);
+
     hdpy_startup_stop(ap_server_conf);
-    hdpy_proxy_stop(graceful);
+    /* on a busy machine Python takes its time to tell them; another process has done so before */
+    hdpy_proxy_stop(!graceful ? 0 : server->stop_module ? 3 : 1);
 }
 
 /* ---- the request --------------------------------------------------------------------------- */

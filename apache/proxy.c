@@ -32,9 +32,8 @@ typedef struct upgraded {
     struct upgraded *next, *previous;
 } upgraded;
 
-#define CLOSE_TIME apr_time_from_sec(1)
-
 static upgraded *all_upgraded;
+static apr_interval_time_t time_to_close;
 static apr_thread_mutex_t *lock; /* of the list */
 
 void hdpy_proxy_init(apr_pool_t *p)
@@ -66,10 +65,9 @@ static void leave(upgraded *entry)
 
 /* A client that does not close its connection would keep the thread that passes data on, and that the
  * child, for as long as ProxyTimeout says. */
-static void *close_all(void *graceful)
+static void *close_all(void *unused)
 {
-    if (graceful)
-        apr_sleep(CLOSE_TIME);
+    apr_sleep(time_to_close);
     apr_thread_mutex_lock(lock);
     for (upgraded *each = all_upgraded; each; each = each->next)
         apr_socket_shutdown(each->client, APR_SHUTDOWN_READWRITE);
@@ -77,12 +75,12 @@ static void *close_all(void *graceful)
     return NULL;
 }
 
-void hdpy_proxy_stop(int graceful)
+void hdpy_proxy_stop(unsigned seconds)
 {
     pthread_t thread;
 
-    if (lock && all_upgraded
-        && !pthread_create(&thread, NULL, close_all, graceful ? &all_upgraded : NULL))
+    time_to_close = apr_time_from_sec(seconds);
+    if (lock && all_upgraded && !pthread_create(&thread, NULL, close_all, NULL))
         pthread_detach(thread);
 }
 

@@ -16,8 +16,7 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
 /* In each child, before its threads run. */
 void hdpy_proxy_init(apr_pool_t *p);
 
-/* The child is to end: clients of WebSockets have a second to close their connections, and not even
- * that if the end is not a graceful one. */
-void hdpy_proxy_stop(int graceful);
+/* The child is to end: clients of WebSockets have so many seconds to close their connections. */
+void hdpy_proxy_stop(unsigned seconds);
 
 #endif

@@ -92,10 +92,12 @@ class Connection:
             text, data = message.get("text"), message.get("bytes")
             if not takes_two:  # as in Houdini 19
                 await _called(socket.receive, data if text is None else text)
-            elif text is None:
-                await _called(socket.receive, text_data=None, bytes_data=data)
-            else:
-                await _called(socket.receive, text_data=text, bytes_data=None)
+                continue
+            if text is not None:
+                data = None
+            result: object = socket.receive(text_data=text, bytes_data=data)
+            if is_coroutine(result):
+                await result
 
     def _closed(self, message: Message) -> int:
         code: int = message.get("code", ABNORMAL)

@@ -163,8 +163,9 @@ class Server:
         a handler, then a directory; of archives at one prefix the first that has the file.  What it
         has not is left to the others.  Raises OperationFailed for what is no file.
         """
-        self.registry.port(port_name(port)).archives.append(archive_mount(archive_file, url_prefix))
-        self.registry.changed()
+        archives = self.registry.port(port_name(port)).archives
+        archives.append(archive_mount(archive_file, url_prefix))
+        self.registry.take_effect(archives.pop)
 
     def registerOpdefPath(self, url_prefix: str = "/opdef", port: int | str = -1) -> None:
         """Have sections of Houdini's digital assets answer below *url_prefix*, each by its name as
