@@ -125,6 +125,14 @@ def test_what_is_registered_later(script: Script):
     tell(script, "hwebserver.registerStaticFilesDirectory('more', '/late')")
     assert script.text("/late") == "later"
     assert script.text("/late/page.txt") == "more"
+    tell(
+        script,
+        "import zipfile\n"
+        "with zipfile.ZipFile('late.zip', 'w') as late:\n"
+        "    late.writestr('a/page.txt', 'zipped')\n"
+        "hwebserver.registerArchiveFile('late.zip', '/zip')\n",
+    )
+    assert script.text("/zip/a/page.txt") == "zipped"
     tell(script, "hwebserver.setSettingsForPort({'ALLOW_SYSTEM_PORT': True}, 'third')")
     tell(script, "hwebserver.urlHandler('/', ports=['third'])(lambda request: Response('3'))")
 

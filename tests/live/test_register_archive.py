@@ -8,6 +8,8 @@ from support.archives import TEXT, write_zip
 from support.script import Script, refuses, running_script
 
 ONE_WAY = True
+#: Archives are the same in the background.
+LIVE = True
 
 SCRIPT = """
 import hwebserver
