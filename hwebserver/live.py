@@ -11,6 +11,7 @@ import re
 import resource
 import sys
 import threading
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 #: What Apache says when it listens, and after a restart when the new configuration is in force.
 _READY = re.compile(r"\[mpm_\w+:notice\] .*resuming normal operations")
 _CHANGE_TIMEOUT_S = 30.0
+#: What Apache's old processes may take to stop listening then.
+_OLD_PROCESSES_TIMEOUT_S = 5.0
+#: The state of a socket that listens, in /proc/net/tcp.
+_LISTENS = "0A"
 #: How many files this process may have open, if the system allows it: each WebSocket is one.
 _MAX_FILES = 65536
 
@@ -67,6 +72,9 @@ class LiveService(Service):
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
         self._changes: list[_Change] = []
+        #: Apache's processes when it was told to restart, and the sockets at which it listened
+        self._processes_before: list[int] = []
+        self._listeners_before: set[str] = set()
 
     # -- for other threads -----------------------------------------------------------------------
 
@@ -179,11 +187,28 @@ class LiveService(Service):
         """Apache listens, or has taken a change over."""
         self._is_loaded = True
         self._is_restarting = False
+        self._wait_for_old_processes()
         self._restart_if_due()
         if not self._is_restarting:  # else the last of the changes came too late for this one
             for change in self._changes:
                 change.is_over.set()
             self._changes.clear()
+
+    def _restart_if_due(self) -> None:
+        if self._process is not None and self._is_changed and not self._is_restarting:
+            self._listeners_before = _sockets(self._process.pid) & _listening_sockets()
+            self._processes_before = _child_processes(self._process.pid)
+        super()._restart_if_due()
+
+    def _wait_for_old_processes(self) -> None:
+        """Return when none of those with the old configuration takes connections any more, which
+        they do for a moment after Apache has said that it goes on."""
+        end = time.monotonic() + _OLD_PROCESSES_TIMEOUT_S
+        while any(_sockets(each) & self._listeners_before for each in self._processes_before):
+            if time.monotonic() > end:
+                break
+            time.sleep(0.002)
+        self._processes_before = []
 
     def _follow(self, change: _Change) -> None:
         """Have *change*, and what else has been registered, in force."""
@@ -240,14 +265,43 @@ class _Change:
         self.is_over.set()
 
 
+def _child_processes(process: int) -> list[int]:
+    try:
+        return list(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()))
+    except OSError:
+        return []
+
+
 def _children(process: int) -> list[int]:
     """For each process that this one has started a descriptor that tells its end."""
     found = []
+    for child in _child_processes(process):
+        with suppress(ProcessLookupError):
+            found.append(os.pidfd_open(child))
+    return found
+
+
+def _sockets(process: int) -> set[str]:
+    """The inodes of a process's sockets; none if it has ended."""
+    found = set()
     with suppress(OSError):
-        text = Path(f"/proc/{process}/task/{process}/children").read_text()
-        for child in map(int, text.split()):
-            with suppress(ProcessLookupError):
-                found.append(os.pidfd_open(child))
+        for descriptor in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(OSError):
+                kind, _, inode = str(descriptor.readlink()).rstrip("]").partition(":[")
+                if kind == "socket":
+                    found.add(inode)
+    return found
+
+
+def _listening_sockets() -> set[str]:
+    """The inodes of sockets that listen at TCP ports (proc_pid_net(5))."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        with suppress(OSError):
+            for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTENS:
+                    found.add(fields[9])
     return found
 
 
