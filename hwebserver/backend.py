@@ -48,6 +48,8 @@ _HEADERS_MAX = 1024**2  # bytes; the limits are Apache's
 _GRACE_S = 5.0
 #: What uvicorn says of answers that are cut short, and of clients that send nonsense.
 _KNOWN = ("ASGI callable returned without", "Invalid UTF-8 sequence")
+#: What clients may take to hear of it, before Apache is told to end.
+_TELL_S = 1.0
 #: What a client may take to close a WebSocket that was closed for that reason.
 _CLOSE_S = 1.0
 
@@ -74,6 +76,8 @@ class Backend:
         self._workers = Workers(threads)
         self._sockets: set[_OpenSocket] = set()
         self._streams: set[asyncio.Task[Any]] = set()
+        #: those that tell clients of WebSockets that it ends
+        self._telling: set[asyncio.Task[None]] = set()
         self._lifespans: dict[int, Lifespan] = {}
         self._is_stopping = False
         config = uvicorn.Config(
@@ -112,6 +116,12 @@ class Backend:
         """Close WebSockets, and break streams off in a while; other requests go on."""
         self._loop.call_soon_threadsafe(self._begin_to_stop)
 
+    def go_away(self) -> None:
+        """As stop_soon(); return when clients of WebSockets are told, if they hear it soon."""
+        telling = asyncio.run_coroutine_threadsafe(self._go_away(), self._loop)
+        with suppress(TimeoutError):
+            telling.result(_TELL_S)
+
     def stop(self) -> None:
         """End it."""
         self._wait(self._stop())
@@ -148,11 +158,16 @@ class Backend:
                 await lifespan.startup()
                 self._lifespans[id(handler.application)] = lifespan
 
+    async def _go_away(self) -> None:
+        self._begin_to_stop()
+        if self._telling:
+            await asyncio.wait(self._telling)
+
     def _begin_to_stop(self) -> None:
         if not self._is_stopping:
             self._is_stopping = True
-            for each in list(self._sockets):
-                self._streams.add(asyncio.ensure_future(each.go_away()))
+            self._telling = {asyncio.ensure_future(each.go_away()) for each in self._sockets}
+            self._streams |= self._telling
             self._loop.call_later(_CLOSE_S, self._end_sockets)
             self._loop.call_later(_GRACE_S, self._break_off)
 

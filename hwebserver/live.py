@@ -240,7 +240,7 @@ class LiveService(Service):
     def _end_apache(self, grace_s: float | None) -> None:
         backend, self._backend = self._backend, None
         if backend is not None:
-            backend.stop_soon()
+            backend.go_away()
         if self._process is not None:
             self._children = _children(self._process.pid)
         try:
