@@ -322,7 +322,7 @@ def _run(handler: type[RequestHandler], request: ASGIRequest, exchange: ThreadEx
         dispatch.conclude(request, handler.for_request(req).Handle())
 
     try:
-        dispatch.answer(request, run)
+        dispatch.answer(run, request)
         request.conclude()
     except BaseException as error:  # noqa: BLE001 - whatever happens, the answer has an end
         if not isinstance(error, ClientGoneError):

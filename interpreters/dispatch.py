@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _functools import partial  # type: ignore[import-not-found]  # functools takes longer
+
 from ..handlers import stdout
 from ..handlers.constants import REQ_PROCEED
 from ..handlers.errors import ClientGoneError, RequestError
@@ -25,7 +27,7 @@ class MissingHandlerError(LookupError):
     """The module has no RequestHandler."""
 
 
-def answer(request: ServedRequest, run: Callable[[ServedRequest], None]) -> None:
+def answer(run: Callable[[ServedRequest], None], request: ServedRequest) -> None:
     """Have *run* run the request's handler, and leave its answer in *request*."""
     try:
         run(request)
@@ -64,10 +66,8 @@ class Dispatcher:
         self._settled: tuple[Place | None, int, ModuleType | None] = (None, 0, None)
         #: the last handler class, and its for_request()
         self._start: tuple[Any, Any] = (None, None)
-
-    def answer(self, request: ServedRequest) -> None:
-        """Run the request's handler and leave its answer in *request*."""
-        answer(request, self._run)
+        #: runs a request's handler and leaves its answer in the request
+        self.answer: Callable[[ServedRequest], None] = partial(answer, self._run)
 
     def _run(self, request: ServedRequest) -> None:
         place = request.place
