@@ -260,7 +260,9 @@ def test_permissions_of_a_directory_above(fresh: Way):
 def test_something_is_mounted(fresh: Way, over: str):
     other = another(fresh)
     target = fresh.path / over if over else fresh.path
-    subprocess.run(["mount", "--bind", other / over if over else other, target], check=True)
+    command = ["mount", "--bind", other / over if over else other, target]
+    if subprocess.run(command, check=False).returncode:
+        pytest.skip("this root may not mount")
     try:
         assert fresh.text() == "other None page sub"
     finally:
