@@ -37,6 +37,10 @@ def pack(directory: Path, archive: Path) -> Packed:
     It is written under another name and renamed, so that a server goes on with the old one until it
     is complete.  Raises ConfigError for what cannot be read or written.
     """
+    if not archive.parent.is_dir():
+        raise ConfigError(
+            f"{archive} cannot be written: there is no directory {archive.parent}; create it"
+        )
     done = Packed()
     new = archive.with_name(f".{archive.name}.{secrets.token_hex(4)}")
     try:

@@ -111,6 +111,7 @@ def test_an_archive_is_served(site: Path):
         (["archive", "."], "is no zip archive"),
         (["archive", "{zip}", "--prefix", "pages"], "begins with a slash: --prefix /pages"),
         (["pack", "none", "out.zip"], "the directory none does not exist"),
+        (["pack", ".", "none/out.zip"], "there is no directory none; create it"),
         (["pack", "{zip}", "out.zip"], "is not a directory"),
         (["pack", ".", "."], "is a directory; name the archive to write"),
         (["pack", "{files}", "/none/out.zip"], "/none/"),
