@@ -30,8 +30,10 @@
 #include <string.h>
 
 #include "answer.h"
+#include "base.h"
 #include "interpreter.h"
 #include "request.h"
+#include "settled.h"
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 APLOG_USE_MODULE(httpdapy);
@@ -141,6 +143,30 @@ PyObject *hdpy_current_request(void)
         && !hdpy_request_is_over(current.request) ? current.request : NULL;
 }
 
+hdpy_interpreter *hdpy_current_interpreter(void)
+{
+    PyInterpreterState *state = PyInterpreterState_Get();
+    hdpy_interpreter *found = current.interpreter;
+
+    if (!found || found->state != state) {
+        found = NULL;
+        if (interpreters) {
+            apr_thread_rwlock_rdlock(lock);
+            for (apr_hash_index_t *i = apr_hash_first(NULL, interpreters); i; i = apr_hash_next(i)) {
+                hdpy_interpreter *each = apr_hash_this_val(i);
+
+                if (each->state == state)
+                    found = each;
+            }
+            apr_thread_rwlock_unlock(lock);
+        }
+    }
+    if (!found || !found->dispatch)
+        PyErr_SetString(PyExc_RuntimeError, "the server has not taken charge of this interpreter, "
+                                            "or ends");
+    return found && found->dispatch ? found : NULL;
+}
+
 const char *hdpy_direct_path(void)
 {
     return path;
@@ -243,17 +269,17 @@ static void end_thread(void *data)
 /* Give back what we hold of an interpreter, whose GIL we have; mine: our state in it. */
 static void release(hdpy_interpreter *interpreter, PyThreadState *mine)
 {
-    Py_CLEAR(interpreter->dispatch);
-    Py_CLEAR(interpreter->authenticate);
-    Py_CLEAR(interpreter->partial_lines);
-    Py_CLEAR(interpreter->end_line);
-    Py_CLEAR(interpreter->request);
-    Py_CLEAR(interpreter->settings);
-    Py_CLEAR(interpreter->headers);
-    Py_CLEAR(interpreter->read_error);
-    Py_CLEAR(interpreter->write_error);
-    Py_CLEAR(interpreter->settings_text.value);
+    hdpy_base_remove(&interpreter->base, interpreter->handler);
+    hdpy_base_clear(&interpreter->base);
+    hdpy_settled_clear(&interpreter->settled);
     hdpy_place_clear(&interpreter->place);
+    Py_CLEAR(interpreter->settings_text.value);
+#define CLEAR(name) Py_CLEAR(interpreter->name);
+    HDPY_REGISTERED(CLEAR)
+#undef CLEAR
+#define CLEAR(name) Py_CLEAR(interpreter->names.name);
+    HDPY_NAMES(CLEAR)
+#undef CLEAR
     if (is_main(interpreter))
         return; /* Python's own end takes the states of its threads with it */
     for (thread_states *each = threads; each; each = each->next) {
@@ -378,25 +404,33 @@ int hdpy_direct_authenticate(request_rec *r, hdpy_interpreter *interpreter,
                                                            : HTTP_INTERNAL_SERVER_ERROR;
 }
 
+static int dispatch(hdpy_interpreter *interpreter, PyObject *request)
+{
+    int done = hdpy_settled_run(interpreter, request);
+    PyObject *result = done ? NULL : PyObject_CallOneArg(interpreter->dispatch, request);
+
+    Py_XDECREF(result);
+    return done > 0 || result ? 0 : -1;
+}
+
 int hdpy_direct_run(request_rec *r, hdpy_interpreter *interpreter, const hdpy_target *target)
 {
     PyThreadState *state = thread_state(interpreter);
     hdpy_answer *answer = NULL;
-    PyObject *request, *result = NULL;
+    PyObject *request;
+    int has_failed;
 
     if (!state)
         return HTTP_INTERNAL_SERVER_ERROR;
     PyEval_RestoreThread(state);
     request = begin_request(r, interpreter, target);
-    if (request)
-        result = PyObject_CallOneArg(interpreter->dispatch, request);
-    if (!result)
+    has_failed = !request || dispatch(interpreter, request) < 0;
+    if (has_failed)
         log_failure(r, interpreter);
-    Py_XDECREF(result);
     if (request)
         answer = end_request(r, request);
     PyEval_SaveThread();
-    if (answer && !result) {
+    if (answer && has_failed) {
         if (hdpy_answer_has_sent(answer)) {
             hdpy_answer_cut_short(answer);
         } else {

@@ -2,35 +2,39 @@
  *
  * interpreters/_link.pyi has the Python signatures.
  */
+#include "base.h"
 #include "headers.h"
 #include "interpreter.h"
 #include "request.h"
 #include "stdout.h"
 
+/* Borrowed references to what register() was given, by name. */
+static int parse(hdpy_interpreter *found, PyObject *args, PyObject *keywords)
+{
+#define NAME(name) #name,
+#define FORMAT(name) "O"
+#define PLACE(name) , &found->name
+    static char *names[] = {HDPY_REGISTERED(NAME) NULL};
+
+    return PyArg_ParseTupleAndKeywords(args, keywords, "$" HDPY_REGISTERED(FORMAT) ":register",
+                                       names HDPY_REGISTERED(PLACE));
+}
+
 static PyObject *link_register(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"dispatch", "authenticate", "partial_lines", "end_line", "request",
-                            "settings", "headers", "read_error", "write_error", NULL};
     hdpy_interpreter found = {0};
 
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "$OOO!OOOOOO:register", names, &found.dispatch,
-                                     &found.authenticate, &PyDict_Type, &found.partial_lines,
-                                     &found.end_line, (PyObject **)&found.request, &found.settings,
-                                     &found.headers, &found.read_error, &found.write_error))
+    if (!parse(&found, args, keywords))
         return NULL;
-    if (hdpy_interpreter_register(&found) < 0)
+#define INTERN(name) found.names.name = PyUnicode_InternFromString(#name);
+    HDPY_NAMES(INTERN)
+    if (PyErr_Occurred() || hdpy_base_prepare(&found.base, found.handler) < 0
+        || hdpy_interpreter_register(&found) < 0)
         return NULL;
-    /* held until the child ends */
-    Py_INCREF(found.dispatch);
-    Py_INCREF(found.authenticate);
-    Py_INCREF(found.partial_lines);
-    Py_INCREF(found.end_line);
-    Py_INCREF(found.request);
-    Py_INCREF(found.settings);
-    Py_INCREF(found.headers);
-    Py_INCREF(found.read_error);
-    Py_INCREF(found.write_error);
-    Py_RETURN_NONE;
+        /* held until the child ends */
+#define HOLD(name) Py_INCREF(found.name);
+    HDPY_REGISTERED(HOLD)
+    return hdpy_base_install(found.handler) == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 static PyObject *link_current(PyObject *self, PyObject *unused)

@@ -31,7 +31,8 @@ void hdpy_request_init(void)
 PyObject *hdpy_request_new(hdpy_interpreter *interpreter, request_rec *r,
                            const hdpy_target *target)
 {
-    Request *self = (Request *)interpreter->request->tp_alloc(interpreter->request, 0);
+    PyTypeObject *type = (PyTypeObject *)interpreter->request;
+    Request *self = (Request *)type->tp_alloc(type, 0);
 
     if (!self)
         return NULL;
@@ -183,16 +184,17 @@ static int put(PyTypeObject *type, const char *name, PyObject *descriptor)
 int hdpy_request_complete(PyTypeObject *type)
 {
     PyGetSetDef *const attributes[] = {hdpy_request_facts, hdpy_request_headers};
-    PyMethodDef *const methods[] = {hdpy_request_reading, hdpy_request_answering};
+    PyMethodDef *const methods[] = {hdpy_request_dispatch, hdpy_request_reading,
+                                    hdpy_request_answering};
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         for (PyGetSetDef *each = attributes[i]; each->name; each++)
             if (put(type, each->name, PyDescr_NewGetSet(type, each)) < 0)
                 return -1;
+    for (int i = 0; i < 3; i++)
         for (PyMethodDef *each = methods[i]; each->ml_name; each++)
             if (put(type, each->ml_name, PyDescr_NewMethod(type, each)) < 0)
                 return -1;
-    }
     return 0;
 }
 

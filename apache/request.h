@@ -33,6 +33,15 @@ int hdpy_request_send_waiting(PyObject *request);
  * do than that. */
 hdpy_outbox *hdpy_request_outbox(PyObject *request);
 
+/* Whether it is at Request.place, which is kept. */
+int hdpy_request_is_at(PyObject *request, PyObject *place);
+
+/* Whether it lives and has what its status wants: not Request.lacks_document. */
+int hdpy_request_has_answer(PyObject *request);
+
+/* Request.begin(); 0, or -1 with an exception. */
+int hdpy_request_begin(PyObject *request);
+
 int hdpy_request_is_over(PyObject *request);
 
 /* Whether an object is a request. */

@@ -149,7 +149,7 @@ static PyObject *request_flush(Request *self, PyObject *unused)
     return is_answering(self) && start(self) == 0 ? send_bytes(self, "", 0) : NULL;
 }
 
-static PyObject *request_finish(Request *self, PyObject *body)
+PyObject *hdpy_request_finish(Request *self, PyObject *body)
 {
     if (!is_answering(self))
         return NULL;
@@ -162,33 +162,43 @@ static PyObject *request_finish(Request *self, PyObject *body)
     Py_RETURN_NONE;
 }
 
-static PyObject *request_begin(Request *self, PyObject *unused)
+int hdpy_request_begin(PyObject *request)
 {
+    Request *self = (Request *)request;
     Py_ssize_t length = self->whole ? PyBytes_GET_SIZE(self->whole) : 0;
+    PyObject *sent;
 
     if (!is_answering(self))
-        return NULL;
+        return -1;
     if (self->is_started)
-        Py_RETURN_NONE;
+        return 0;
     if (hdpy_put_headers(self, !length || self->document || self->redirect ? DECLARED
                           : length > SMALL                            ? WHOLE
                                                                       : COUNTED) < 0)
-        return NULL;
+        return -1;
     self->is_started = 1;
     if (self->redirect) {
         hdpy_answer_use_redirect(self->answer, self->redirect);
-        Py_RETURN_NONE;
+        return 0;
     }
     if (self->document) {
         hdpy_answer_use_document(self->answer, self->document);
-        Py_RETURN_NONE;
+        return 0;
     }
     hdpy_answer_begin(self->answer);
-    if (length > SMALL)
-        return send_bytes(self, PyBytes_AS_STRING(self->whole), length);
-    if (length)
-        hdpy_answer_keep(self->answer, PyBytes_AS_STRING(self->whole), (apr_size_t)length);
-    Py_RETURN_NONE;
+    if (length <= SMALL) {
+        if (length)
+            hdpy_answer_keep(self->answer, PyBytes_AS_STRING(self->whole), (apr_size_t)length);
+        return 0;
+    }
+    sent = send_bytes(self, PyBytes_AS_STRING(self->whole), length);
+    Py_XDECREF(sent);
+    return sent ? 0 : -1;
+}
+
+static PyObject *request_begin(PyObject *self, PyObject *unused)
+{
+    return hdpy_request_begin(self) == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 /* Open a file, and see that it is one: 0, or an errno. */
@@ -356,7 +366,7 @@ PyMethodDef hdpy_request_answering[] = {
     {"write_soon", (PyCFunction)request_write_soon, METH_O, NULL},
     {"flush", (PyCFunction)taking_request_flush, METH_NOARGS, NULL},
     {"sendfile", (PyCFunction)taking_request_sendfile, METH_VARARGS, NULL},
-    {"finish", (PyCFunction)request_finish, METH_O, NULL},
+    {"finish", (PyCFunction)hdpy_request_finish, METH_O, NULL},
     {"begin", (PyCFunction)request_begin, METH_NOARGS, NULL},
     {"apache_document", (PyCFunction)taking_request_apache_document, METH_VARARGS, NULL},
     {"redirect", (PyCFunction)taking_request_redirect, METH_O, NULL},

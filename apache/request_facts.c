@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "environment.h"
+#include "settled.h"
 
 /* A text of the request_rec, at the offset `field`; "" for none. */
 static const char *text_at(Request *self, void *field)
@@ -192,6 +193,29 @@ static PyObject *get_place(Request *self, void *unused)
     return value;
 }
 
+int hdpy_request_is_at(PyObject *request, PyObject *place)
+{
+    Request *self = (Request *)request;
+    const hdpy_place *known = &self->interpreter->place;
+
+    return known->value == place && is_same_place(self, known);
+}
+
+/* See ServedRequest.settle(). */
+static PyObject *request_settle(Request *self, PyObject *args)
+{
+    PyObject *modules, *version, *code, *place;
+
+    if (!PyArg_ParseTuple(args, "OOO:settle", &modules, &version, &code))
+        return NULL;
+    place = get_place(self, NULL);
+    if (!place)
+        return NULL;
+    hdpy_settled_keep(&self->interpreter->settled, place, modules, version, code);
+    Py_DECREF(place);
+    Py_RETURN_NONE;
+}
+
 static PyObject *get_looked(Request *self, void *unused)
 {
     return hdpy_is_live(self) ? PyUnicode_DecodeFSDefault(self->target->looked) : NULL;
@@ -202,13 +226,24 @@ static PyObject *get_started(Request *self, void *unused)
     return hdpy_is_live(self) ? PyBool_FromLong(self->is_started) : NULL;
 }
 
+static int lacks_document(const Request *self)
+{
+    return self->status >= 300 && self->status != HTTP_NOT_MODIFIED && !self->is_started
+        && (!self->whole || !PyBytes_GET_SIZE(self->whole));
+}
+
 static PyObject *get_lacks_document(Request *self, void *unused)
 {
     if (!hdpy_is_live(self))
         return NULL;
-    return PyBool_FromLong(self->status >= 300 && self->status != HTTP_NOT_MODIFIED
-                           && !self->is_started
-                           && (!self->whole || !PyBytes_GET_SIZE(self->whole)));
+    return PyBool_FromLong(lacks_document(self));
+}
+
+int hdpy_request_has_answer(PyObject *request)
+{
+    Request *self = (Request *)request;
+
+    return !hdpy_request_is_over(request) && !lacks_document(self);
 }
 
 static PyObject *get_environment(Request *self, void *unused)
@@ -233,6 +268,11 @@ static PyObject *get_environment(Request *self, void *unused)
     }
     return found;
 }
+
+PyMethodDef hdpy_request_dispatch[] = {
+    {"settle", (PyCFunction)request_settle, METH_VARARGS, NULL},
+    {NULL}
+};
 
 #define FIELD(name) (void *)offsetof(request_rec, name)
 

@@ -39,7 +39,7 @@ typedef struct {
 
 /* Attributes and methods of the class.  Each table ends with a NULL. */
 extern PyGetSetDef hdpy_request_facts[], hdpy_request_headers[];
-extern PyMethodDef hdpy_request_reading[], hdpy_request_answering[];
+extern PyMethodDef hdpy_request_dispatch[], hdpy_request_reading[], hdpy_request_answering[];
 
 /* Py_tp_iternext: the next line of the body. */
 PyObject *hdpy_request_next(Request *self);
@@ -97,6 +97,9 @@ PyObject *hdpy_headers_out(Request *self, void *unused);
 /* Whose Content-Length goes out: the answer's own header, that of the whole body, or the one that
  * Apache counts when it sees the body and its end in one piece. */
 typedef enum { DECLARED, WHOLE, COUNTED } hdpy_length;
+
+/* Request.finish(). */
+PyObject *hdpy_request_finish(Request *self, PyObject *body);
 
 /* Give status and headers to Apache: all, or with an exception none; 0 or -1. */
 int hdpy_put_headers(Request *self, hdpy_length length);

@@ -318,8 +318,8 @@ def _run(handler: type[RequestHandler], request: ASGIRequest, exchange: ThreadEx
     """Run a request, on a thread."""
     request.begin_by(exchange)
 
-    def run(req: Request) -> None:
-        dispatch.conclude(request, handler.for_request(req).Handle())
+    def run(req: Request) -> object:
+        return handler.for_request(req).Handle()
 
     try:
         dispatch.answer(run, request)

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import ModuleType
 
+from ..handlers.base import RequestHandler
 from ..handlers.headers import Headers
 from ..handlers.stdout import Stream
+from .modules import Modules
 from .served import Place
 from .settings import Settings
 
@@ -75,6 +78,7 @@ class Request:
     def apache_document(self, status: int, reason: str, /) -> None: ...
     def redirect(self, location: str, /) -> None: ...
     def cut_short(self, status: int, reason: str, /) -> None: ...
+    def settle(self, modules: Modules, version: int, module: ModuleType, /) -> None: ...
     def watch(self, files: str, /) -> None: ...
     def log(self, message: str, /) -> None: ...
 
@@ -107,12 +111,17 @@ class Stdout:
 def register(
     *,
     dispatch: Callable[[Request], object],
+    complete: Callable[[Request, object], object],
+    fail: Callable[[Request, BaseException], object],
     authenticate: Callable[[Request, str], int],
+    output: ContextVar[Stream | None],
     partial_lines: dict[int, str],
     end_line: Callable[[Request], None],
     request: type[Request],
     settings: Callable[[str], Settings],
     headers: type[Headers],
+    handler: type[RequestHandler],
+    text_type: Callable[[str], tuple[str, str]],
     read_error: Callable[[int, str], Exception],
     write_error: Callable[[str], Exception],
 ) -> None: ...

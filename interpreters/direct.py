@@ -12,8 +12,11 @@ from importlib.util import module_from_spec
 from io import BufferedWriter
 
 from ..handlers import stdout
+from ..handlers.base import RequestHandler
+from ..handlers.content import text_type
 from ..handlers.errors import ClientGoneError
 from ..handlers.pblock import Pblock
+from .dispatch import complete, fail
 from .derived import Derived, read_error
 from .settings import parse
 from .stderr import ErrorStream
@@ -58,12 +61,17 @@ def register(
     sys.stdout = link.Stdout(before if has_file else errors, stdout.current, Writer)
     link.register(
         dispatch=answer,
+        complete=complete,
+        fail=fail,
         authenticate=authenticate,
+        output=stdout.current,
         partial_lines=errors.partial,
         end_line=errors.finish,
         request=Request,
         settings=parse,
         headers=Headers,
+        handler=RequestHandler,
+        text_type=text_type,
         read_error=read_error,
         write_error=ClientGoneError,
     )

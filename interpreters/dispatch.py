@@ -16,31 +16,41 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import ModuleType
-    from typing import Any
 
     from .modules import Modules
     from .search import Search
-    from .served import Place, ServedRequest
+    from .served import ServedRequest
 
 
 class MissingHandlerError(LookupError):
     """The module has no RequestHandler."""
 
 
-def answer(run: Callable[[ServedRequest], None], request: ServedRequest) -> None:
-    """Have *run* run the request's handler, and leave its answer in *request*."""
+def answer(run: Callable[[ServedRequest], object], request: ServedRequest) -> None:
+    """Leave in *request* the answer of its handler, which *run* runs and gives the result of."""
     try:
-        run(request)
-        if forks.is_child:
-            forks.end(None)
-        request.begin()
+        complete(request, run(request))
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a script, too, ends here
-        if forks.is_child:
-            forks.end(error)
-        answer_error(request, error)
-        request.begin()
+        fail(request, error)
     if stdout.is_used and stdout.current.get() is not None:
         stdout.current.set(None)
+
+
+def complete(request: ServedRequest, result: object) -> None:
+    """Leave in *request* the answer of its handler, which has returned *result*."""
+    if forks.is_child:
+        forks.end(None)
+    if result is not REQ_PROCEED or request.lacks_document:
+        conclude(request, result)
+    request.begin()
+
+
+def fail(request: ServedRequest, error: BaseException) -> None:
+    """Leave in *request* the answer to *error*, which ended its handler."""
+    if forks.is_child:
+        forks.end(error)
+    answer_error(request, error)
+    request.begin()
 
 
 async def answer_async(request: ServedRequest, result: Awaitable[object]) -> None:
@@ -62,32 +72,19 @@ class Dispatcher:
     def __init__(self, modules: Modules, search: Search) -> None:
         self._modules = modules
         self._search = search
-        #: the last place for which no file had to be looked at, Modules.version then, the module
-        self._settled: tuple[Place | None, int, ModuleType | None] = (None, 0, None)
-        #: the last handler class, and its for_request()
-        self._start: tuple[Any, Any] = (None, None)
         #: runs a request's handler and leaves its answer in the request
         self.answer: Callable[[ServedRequest], None] = partial(answer, self._run)
 
-    def _run(self, request: ServedRequest) -> None:
-        place = request.place
-        settled, version, module = self._settled
-        if settled is not place or version != self._modules.version or module is None:
-            module = self._module(request, place)
+    def _run(self, request: ServedRequest) -> object:
+        module = self._module(request)
         try:
-            known, start = self._start
-            if known is not module.RequestHandler:
-                known = module.RequestHandler
-                start = known.for_request
-                self._start = known, start
+            start = module.RequestHandler.for_request
         except AttributeError:
             raise MissingHandlerError(_missing(module)) from None
-        result = start(request).Handle()
-        if result is not REQ_PROCEED or request.lacks_document:
-            conclude(request, result)
+        return start(request).Handle()
 
-    def _module(self, request: ServedRequest, place: Place) -> ModuleType:
-        settings, filename, stamp, looked = place
+    def _module(self, request: ServedRequest) -> ModuleType:
+        settings, filename, stamp, looked = request.place
         search = self._search
         source = search.source(filename, settings)
         search.prepare(settings)
@@ -101,10 +98,11 @@ class Dispatcher:
                 if files:
                     request.watch(files)
                 elif seen:
-                    self._settled = (place, version, module)
+                    request.settle(modules, version, module)
         else:
             module = modules.loaded(source)
-            self._settled = (place, version, module)
+            if module is not None:
+                request.settle(modules, version, module)
         if module is not None:
             return module
         search.prepare_to_load(source, settings)

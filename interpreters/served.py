@@ -1,8 +1,10 @@
 """The interface between dispatch and the ways into Python.  Imported by type checkers only."""
 
+from types import ModuleType
 from typing import Protocol
 
 from ..handlers.request import Request
+from .modules import Modules
 from .settings import Settings
 
 #: Settings in force, ``filename``, stamps.stamp_text() of it as Apache saw it ("" if it is no
@@ -31,6 +33,10 @@ class ServedRequest(Request, Protocol):
 
     def watch(self, files: str) -> None:
         """Have the link look at *files*, a Modules.watch_list(), from the next request on."""
+
+    def settle(self, modules: Modules, version: int, module: ModuleType) -> None:
+        """RequestHandler of *module* answers at this place as long as *modules* have that version:
+        dispatch need not be asked."""
 
     def apache_document(self, status: int, reason: str) -> None:
         """Have Apache make the answer: its document for *status*; *reason* is for its log."""

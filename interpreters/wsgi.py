@@ -33,8 +33,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from io import BufferedReader
+    from types import ModuleType
     from typing import Any, NoReturn
 
+    from .modules import Modules
     from .served import Place
     from .settings import Settings
 
@@ -305,6 +307,9 @@ class WSGIRequest(Derived):
 
     def redirect(self, location: str, /) -> None:
         self._location = location
+
+    def settle(self, modules: Modules, version: int, module: ModuleType) -> None:
+        """Nothing: dispatch is asked about each request."""
 
     def watch(self, files: str) -> None:
         self._watch = files
