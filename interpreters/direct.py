@@ -16,8 +16,8 @@ from ..handlers.base import RequestHandler
 from ..handlers.content import text_type
 from ..handlers.errors import ClientGoneError
 from ..handlers.pblock import Pblock
-from .dispatch import complete, fail
 from .derived import Derived, read_error
+from .dispatch import complete, fail
 from .settings import parse
 from .stderr import ErrorStream
 
