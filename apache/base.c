@@ -87,7 +87,7 @@ static PyObject *set_headers(PyObject *self, PyObject *unused)
 {
     const hdpy_interpreter *interpreter = hdpy_current_interpreter();
     Request *req;
-    PyObject *type, *headers;
+    PyObject *type;
     int failed;
 
     if (!interpreter)
@@ -98,9 +98,16 @@ static PyObject *set_headers(PyObject *self, PyObject *unused)
         return PyObject_CallOneArg(interpreter->base.header, self);
     }
     type = PyObject_GetAttr(self, interpreter->names.content_type);
-    headers = type ? hdpy_headers_out(req, NULL) : NULL;
-    failed = !headers || PyObject_SetItem(headers, interpreter->base.content_type_name, type) < 0;
-    Py_XDECREF(headers);
+    if (type && type == interpreter->base.declared && !req->headers_out && req->r) {
+        Py_XSETREF(req->content_type, Py_NewRef(type));
+        failed = 0;
+    } else {
+        PyObject *headers = type ? hdpy_headers_out(req, NULL) : NULL;
+
+        failed = !headers
+              || PyObject_SetItem(headers, interpreter->base.content_type_name, type) < 0;
+        Py_XDECREF(headers);
+    }
     Py_XDECREF(type);
     Py_DECREF(req);
     if (failed)
@@ -126,30 +133,48 @@ static PyObject *set_status(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* Declare the charset with which text goes out; 1, or 0 if that is not UTF-8, or -1 with an
- * exception. */
+/* Note what goes out for a content type, if text goes out in UTF-8 with it and nothing is wrong with
+ * it; 0, or -1 with an exception. */
+static int learn(const hdpy_interpreter *interpreter, hdpy_base *base, Request *req,
+                 PyObject *declared)
+{
+    PyObject *pair = PyObject_CallOneArg(interpreter->text_type, declared), *sent, *codec;
+    int is_read = pair && PyArg_ParseTuple(pair, "UU", &sent, &codec);
+
+    if (is_read && PyUnicode_IS_ASCII(sent)
+        && PyUnicode_CompareWithASCIIString(codec, "utf-8") == 0) {
+        if (hdpy_header_bytes(req, base->content_type_name, sent)) {
+            Py_XSETREF(base->declared, Py_NewRef(declared));
+            Py_XSETREF(base->sent, Py_NewRef(sent));
+        }
+        PyErr_Clear(); /* the answer cannot begin with it then */
+    }
+    Py_XDECREF(pair);
+    return is_read ? 0 : -1;
+}
+
+/* Declare the charset with which text goes out; 1, or 0 if that is not known to be UTF-8, or -1
+ * with an exception. */
 static int declare_utf8(const hdpy_interpreter *interpreter, hdpy_base *base, Request *req)
 {
-    PyObject *headers = hdpy_headers_out(req, NULL);
-    PyObject *declared = headers ? PyObject_GetItem(headers, base->content_type_name) : NULL;
+    PyObject *headers, *declared;
     int found = -1;
 
-    if (declared && declared != base->declared) {
-        PyObject *pair = PyObject_CallOneArg(interpreter->text_type, declared), *sent, *codec;
-
-        if (pair && PyArg_ParseTuple(pair, "UU", &sent, &codec)) {
-            int is_utf8 = PyUnicode_CompareWithASCIIString(codec, "utf-8") == 0;
-
-            Py_XSETREF(base->declared, is_utf8 ? Py_NewRef(declared) : NULL);
-            Py_XSETREF(base->sent, is_utf8 ? Py_NewRef(sent) : NULL);
-        }
-        Py_XDECREF(pair);
+    if (req->content_type && req->content_type == base->declared) {
+        Py_SETREF(req->content_type, Py_NewRef(base->sent));
+        return 1;
     }
-    if (declared && !PyErr_Occurred())
+    headers = hdpy_headers_out(req, NULL);
+    declared = headers ? PyObject_GetItem(headers, base->content_type_name) : NULL;
+    if (headers && !declared && PyErr_ExceptionMatches(PyExc_KeyError)) {
+        PyErr_Clear();
+        found = 0;
+    }
+    if (declared && (declared == base->declared || learn(interpreter, base, req, declared) == 0)) {
         found = declared == base->declared;
-    if (found > 0 && base->sent != declared
-        && PyObject_SetItem(headers, base->content_type_name, base->sent) < 0)
-        found = -1;
+        if (found && PyObject_SetItem(headers, base->content_type_name, base->sent) < 0)
+            found = -1;
+    }
     Py_XDECREF(declared);
     Py_XDECREF(headers);
     return found;

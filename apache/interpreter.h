@@ -41,7 +41,7 @@ typedef struct {
     PyObject *methods; /* dict: what their names are in the class */
     PyObject *for_request, *init, *header, *status, *send;
     PyObject *content_type_name;
-    PyObject *declared, *sent; /* a content type, and what becomes of it for text in UTF-8 */
+    PyObject *declared, *sent; /* a content type, and what goes out for it with text in UTF-8 */
 } hdpy_base;
 
 /* What an interpreter registers. */

@@ -255,7 +255,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(handler, NULL, mod_wsgi, APR_HOOK_FIRST);
 }
 
-module AP_MODULE_DECLARE_DATA httpdapy_module = {
+__attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA httpdapy_module = {
     STANDARD20_MODULE_STUFF,
     hdpy_create_dir_conf,
     hdpy_merge_dir_conf,

@@ -75,6 +75,7 @@ static void request_dealloc(Request *self)
     Py_XDECREF(self->whole);
     Py_XDECREF(self->headers_in);
     Py_XDECREF(self->headers_out);
+    Py_XDECREF(self->content_type);
     type->tp_free(self);
     Py_DECREF(type);
 }

@@ -80,14 +80,20 @@ PyObject *hdpy_headers_out(Request *self, void *unused)
 {
     if (!hdpy_is_live(self))
         return NULL;
-    if (!self->headers_out)
+    if (!self->headers_out) {
         self->headers_out = PyObject_CallNoArgs(self->interpreter->headers);
+        if (self->headers_out && self->content_type
+            && hdpy_headers_add((hdpy_headers *)self->headers_out,
+                                Py_NewRef(self->interpreter->base.content_type_name),
+                                Py_NewRef(self->content_type)) < 0)
+            Py_CLEAR(self->headers_out);
+        else
+            Py_CLEAR(self->content_type);
+    }
     return Py_XNewRef(self->headers_out);
 }
 
-/* Bytes of a header's name or value, in the pool where they are not those of the str.  NULL with an
- * exception for what cannot be sent. */
-static const char *hdpy_header_bytes(Request *self, PyObject *name, PyObject *text)
+const char *hdpy_header_bytes(Request *self, PyObject *name, PyObject *text)
 {
     const char *bytes = NULL;
     int is_name = name == text;
@@ -168,6 +174,8 @@ int hdpy_put_headers(Request *self, hdpy_length length)
     for (Py_ssize_t i = 0; i < count; i++)
         if (length == DECLARED || strcasecmp(lines[2 * i], "Content-Length"))
             put_header(r, lines[2 * i], lines[2 * i + 1]);
+    if (self->content_type && !self->has_put_headers)
+        ap_set_content_type(r, apr_pstrdup(r->pool, PyUnicode_AsUTF8(self->content_type)));
     if (length == WHOLE)
         ap_set_content_length(r, PyBytes_GET_SIZE(self->whole));
     self->has_put_headers = 1;

@@ -35,6 +35,7 @@ typedef struct {
     const char *document;     /* why Apache makes the answer; NULL: it does not */
     const char *redirect;     /* where the answer is; NULL: it is this one */
     PyObject *headers_in, *headers_out;
+    PyObject *content_type; /* str: the only header of the answer, as yet without headers_out */
 } Request;
 
 /* Attributes and methods of the class.  Each table ends with a NULL. */
@@ -93,6 +94,10 @@ PyObject *hdpy_path_str(const char *text);
 
 /* The headers of the answer; unused: for the table of attributes. */
 PyObject *hdpy_headers_out(Request *self, void *unused);
+
+/* Bytes of a header's name or value, in the pool where they are not those of the str.  NULL with an
+ * exception for what cannot be sent. */
+const char *hdpy_header_bytes(Request *self, PyObject *name, PyObject *text);
 
 /* Whose Content-Length goes out: the answer's own header, that of the whole body, or the one that
  * Apache counts when it sees the body and its end in one piece. */

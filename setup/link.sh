@@ -19,7 +19,7 @@ mkdir -p "$(dirname "$target")"
 compile() {
     made=$1
     shift
-    ${CC:-cc} -shared -fPIC -std=c11 -D_GNU_SOURCE -O2 -g ${CFLAGS:-} \
+    ${CC:-cc} -shared -fPIC -std=c11 -D_GNU_SOURCE -O2 -g -fvisibility=hidden -flto=auto ${CFLAGS:-} \
         -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
         $includes -o "$made.new" "$@"
     mv "$made.new" "$made"

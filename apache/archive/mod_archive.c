@@ -529,7 +529,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
-module AP_MODULE_DECLARE_DATA httpdapy_archive_module = {
+__attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA httpdapy_archive_module = {
     STANDARD20_MODULE_STUFF,
     NULL, /* nothing for directories */
     NULL,
