@@ -132,8 +132,8 @@ static void settle_status(request_rec *r)
     if (r->status == HTTP_OK && r->prev && ap_is_HTTP_ERROR(r->prev->status))
         r->status = r->prev->status;
     line = ap_get_status_line(r->status);
-    r->status_line = atoi(line) == r->status ? line
-                                             : apr_psprintf(r->pool, "%d Status", r->status);
+    r->status_line = r->status == HTTP_OK || atoi(line) == r->status
+                   ? line : apr_psprintf(r->pool, "%d Status", r->status);
 }
 
 static apr_off_t declared_length(request_rec *r)

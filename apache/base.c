@@ -17,8 +17,9 @@ static Request *direct_request(const hdpy_interpreter *interpreter, PyObject *se
 
     if (req && (PyObject *)Py_TYPE(req) == interpreter->request)
         return (Request *)req;
+    if (!req)
+        PyErr_Clear();
     Py_XDECREF(req);
-    PyErr_Clear();
     return NULL;
 }
 
@@ -29,8 +30,9 @@ static int is_unset(PyObject *self, PyObject *name)
     int found = value == Py_None
              || (value && PyUnicode_CheckExact(value) && !PyUnicode_GET_LENGTH(value));
 
+    if (!value)
+        PyErr_Clear();
     Py_XDECREF(value);
-    PyErr_Clear();
     return found;
 }
 
@@ -53,6 +55,13 @@ static PyObject *for_request(PyObject *type, PyObject *req)
     if (handler && PyObject_SetAttr(handler, interpreter->names.req, req) < 0)
         Py_CLEAR(handler);
     return handler;
+}
+
+PyObject *hdpy_base_call(PyObject *start, PyObject *req)
+{
+    return PyCFunction_Check(start) && PyCFunction_GET_FUNCTION(start) == for_request
+         ? for_request(PyCFunction_GET_SELF(start), req)
+         : PyObject_CallOneArg(start, req);
 }
 
 /* Call a method for what it does; 0, or -1 with an exception. */
@@ -80,7 +89,7 @@ static PyObject *handle(PyObject *self, PyObject *unused)
     if (!done)
         return NULL;
     Py_DECREF(done);
-    return PyLong_FromLong(0); /* REQ_PROCEED */
+    return Py_NewRef(interpreter->proceed);
 }
 
 static PyObject *set_headers(PyObject *self, PyObject *unused)

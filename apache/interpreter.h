@@ -50,6 +50,7 @@ typedef struct {
     X(complete)      /* dispatch.complete(request, result) */                                     \
     X(fail)          /* dispatch.fail(request, error) */                                          \
     X(authenticate)  /* Authenticator.decide(request, module) */                                  \
+    X(proceed)       /* REQ_PROCEED */                                                            \
     X(output)        /* stdout.current */                                                         \
     X(partial_lines) /* dict: empty while no line of the error log waits for its end */           \
     X(end_line)      /* ErrorStream.finish(request) */                                            \

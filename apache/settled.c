@@ -7,10 +7,8 @@
  */
 #include "settled.h"
 
+#include "base.h"
 #include "request.h"
-
-/* REQ_PROCEED in handlers/constants.py. */
-#define PROCEED 0
 
 void hdpy_settled_clear(hdpy_settled *settled)
 {
@@ -57,7 +55,8 @@ static PyObject *find_start(hdpy_interpreter *interpreter, PyObject *request)
         Py_XSETREF(settled->start, Py_NewRef(start));
     }
     Py_XDECREF(handler);
-    PyErr_Clear(); /* Dispatcher.answer() says what is wrong */
+    if (!start)
+        PyErr_Clear(); /* Dispatcher.answer() says what is wrong */
     return start;
 }
 
@@ -84,7 +83,7 @@ static int conclude(const hdpy_interpreter *interpreter, PyObject *request, PyOb
 {
     PyObject *done, *error;
 
-    if (result && PyLong_CheckExact(result) && PyLong_AsLong(result) == PROCEED
+    if (result && result == interpreter->proceed
         && hdpy_request_has_answer(request) && hdpy_request_begin(request) == 0)
         return 0;
     done = PyErr_Occurred() ? NULL : PyObject_CallFunctionObjArgs(interpreter->complete, request,
@@ -119,7 +118,7 @@ int hdpy_settled_run(hdpy_interpreter *interpreter, PyObject *request)
 
     if (!start)
         return 0;
-    handler = PyObject_CallOneArg(start, request);
+    handler = hdpy_base_call(start, request);
     result = handler ? PyObject_CallMethodNoArgs(handler, interpreter->names.Handle) : NULL;
     Py_XDECREF(handler);
     Py_DECREF(start);

@@ -114,6 +114,7 @@ def register(
     complete: Callable[[Request, object], object],
     fail: Callable[[Request, BaseException], object],
     authenticate: Callable[[Request, str], int],
+    proceed: object,
     output: ContextVar[Stream | None],
     partial_lines: dict[int, str],
     end_line: Callable[[Request], None],

@@ -13,6 +13,7 @@ from io import BufferedWriter
 
 from ..handlers import stdout
 from ..handlers.base import RequestHandler
+from ..handlers.constants import REQ_PROCEED
 from ..handlers.content import text_type
 from ..handlers.errors import ClientGoneError
 from ..handlers.pblock import Pblock
@@ -64,6 +65,7 @@ def register(
         complete=complete,
         fail=fail,
         authenticate=authenticate,
+        proceed=REQ_PROCEED,
         output=stdout.current,
         partial_lines=errors.partial,
         end_line=errors.finish,
