@@ -189,23 +189,27 @@ static int declare_utf8(const hdpy_interpreter *interpreter, hdpy_base *base, Re
     return found;
 }
 
-static PyObject *send_content(PyObject *self, PyObject *content)
+static PyObject *send_content(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                              PyObject *keywords)
 {
     hdpy_interpreter *interpreter = hdpy_current_interpreter();
+    PyObject *content = count == 1 && !keywords ? args[0] : NULL, *body = NULL, *result = NULL;
     Request *req = NULL;
-    PyObject *body = NULL, *result = NULL;
     int is_plain;
 
     if (!interpreter)
         return NULL;
-    if (PyUnicode_CheckExact(content) && PyUnicode_GET_LENGTH(content))
+    if (content && PyUnicode_CheckExact(content) && PyUnicode_GET_LENGTH(content))
         req = direct_request(interpreter, self);
     is_plain = req && is_unset(self, interpreter->names.redirect)
             && is_unset(self, interpreter->names._writer);
     if (is_plain)
         is_plain = declare_utf8(interpreter, &interpreter->base, req);
     if (!is_plain) {
-        result = PyObject_CallFunctionObjArgs(interpreter->base.send, self, content, NULL);
+        PyObject *in_python = PyMethod_New(interpreter->base.send, self);
+
+        result = in_python ? PyObject_Vectorcall(in_python, args, (size_t)count, keywords) : NULL;
+        Py_XDECREF(in_python);
     } else if (is_plain > 0) {
         body = PyUnicode_AsUTF8String(content);
         result = body ? hdpy_request_finish(req, body) : NULL;
@@ -222,7 +226,8 @@ static PyMethodDef methods[] = {
     {"Handle", handle, METH_NOARGS, "Answer the request: Content, Header, Status and Send."},
     {"Header", set_headers, METH_NOARGS, "Set the headers of the answer."},
     {"Status", set_status, METH_NOARGS, "Set the status of the answer: 200, or 302 with a redirect."},
-    {"Send", send_content, METH_O, "Send content, unless it is empty or the client is redirected."},
+    {"Send", (PyCFunction)(void (*)(void))send_content, METH_FASTCALL | METH_KEYWORDS,
+     "Send content, unless it is empty or the client is redirected."},
 };
 #define COUNT ((int)(sizeof(methods) / sizeof(*methods)))
 

@@ -24,6 +24,9 @@ _SESSION, _REQUEST = nsapi("Session"), nsapi("NSAPIRequest")
 class RequestHandler:
     """Answers one request.  Subclass it under this very name and override ``Content``.
 
+    Where Apache gives requests to Python directly, the plain cases of its methods are in C
+    (apache/base.c).
+
     pb, sn, rq: parameter block, session and request in the manner of NSAPI.
     """
 

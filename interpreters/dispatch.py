@@ -67,7 +67,10 @@ async def answer_async(request: ServedRequest, result: Awaitable[object]) -> Non
 
 
 class Dispatcher:
-    """Runs the requests of one interpreter."""
+    """Runs the requests of one interpreter.
+
+    apache/settled.c is a shorter way for requests whose code is settled.
+    """
 
     def __init__(self, modules: Modules, search: Search) -> None:
         self._modules = modules

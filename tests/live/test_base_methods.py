@@ -66,6 +66,16 @@ def test_super_calls_the_methods(site: Site):
     assert (answer.status, answer.text) == (200, "Welcome to Httpdapi!")
 
 
+@pytest.mark.parametrize("given", ["content='page'", "'page'", "*['page']", "**{'content': 'page'}"])
+def test_content_by_its_name(site: Site, given: str):
+    answer = answers(
+        site,
+        "class RequestHandler(httpdapi.RequestHandler):\n"
+        f"    def Handle(self): self.Header(); self.Send({given}); return httpdapi.REQ_PROCEED\n",
+    )
+    assert (answer.status, answer.text) == (200, "page")
+
+
 def test_a_class_that_changes_while_it_serves(site: Site):
     site.write(
         "page.py",
