@@ -66,7 +66,7 @@ def test_super_calls_the_methods(site: Site):
     assert (answer.status, answer.text) == (200, "Welcome to Httpdapi!")
 
 
-@pytest.mark.parametrize("given", ["content='page'", "'page'", "*['page']", "**{'content': 'page'}"])
+@pytest.mark.parametrize("given", ["content='page'", "'page'", "**dict(content='page')"])
 def test_content_by_its_name(site: Site, given: str):
     answer = answers(
         site,
