@@ -73,7 +73,9 @@ def _archive_instructions() -> dict[str, int]:
     """Of requests for members, those in our module."""
     with instructions.counting(archives.server) as (_, count):
         return {
-            f"archive member, {name}": count("GET", f"archive/{file}", "")[PARTS.archive.name]
+            f"archive member, {name}": count("GET", f"archive/{file}", "").instructions[
+                PARTS.archive.name
+            ]
             for name, file in (("stored", "16KB.bin"), ("deflated", "16KB.txt"))
         }
 
@@ -82,7 +84,10 @@ def _link_instructions() -> dict[str, int]:
     directories = {"direct": [], "wsgi": ["PythonOption direct 0"]}
     with instructions.counting(httpdapy, directories=directories) as (server, count):
         (server.site / "direct" / "hello.html").write_text("Hello, World!\n")
-        return {name: count(*request)[PARTS.link.name] for name, request in _REQUESTS.items()}
+        return {
+            name: count(*request).instructions[PARTS.link.name]
+            for name, request in _REQUESTS.items()
+        }
 
 
 def compare(stored: Mapping[str, float], now: Mapping[str, Figure]) -> Iterator[tuple[bool, str]]:

@@ -139,23 +139,28 @@ def cpu_per_request(bench: Bench) -> None:
 
 
 def instruction_count(bench: Bench) -> None:
-    """Instructions of a hello, and which programs and libraries they are in."""
+    """Instructions of a hello, the cache lines of its code, and where they are."""
     if bench.quick:
         return
     work = "instructions per hello, without the kernel's"
+    in_lines = "cache lines of code that a hello takes"
     if why := instructions.lacking():
         bench.report.lacking[work] = why
         return
-    totals = {}
-    contenders = (OURS, MOD_PYTHON, MOD_PYTHON_HTACCESS, BARE, STATIC)
+    totals, lines = {}, {}
+    contenders = (OURS, MOD_PYTHON, MOD_PYTHON_HTACCESS, BARE, STATIC, EMPTY)
     for contender in bench.present(contenders):
         with instructions.counting(contender.start) as (server, count):
-            counts = count("GET", server.page, "")
-        totals[contender.name] = [float(counts.total())]
+            cost = count("GET", server.page, "")
+        totals[contender.name] = [float(cost.instructions.total())]
+        lines[contender.name] = [float(cost.lines.total())]
         bench.note(work, contender.name, ALONE, totals[contender.name], "")
-        for name, number in counts.most_common(6):
+        bench.note(in_lines, contender.name, ALONE, lines[contender.name], "")
+        for name, number in cost.instructions.most_common(6):
             bench.note(f"of these in {name}", contender.name, ALONE, [number], "")
+            bench.note(f"cache lines in {name}", contender.name, ALONE, [cost.lines[name]], "")
     bench.compare(work, totals, {})
+    bench.compare(in_lines, lines, {})
 
 
 def _count(connections: int) -> str:

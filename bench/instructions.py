@@ -1,6 +1,9 @@
-"""Instructions of a request, counted under callgrind: the same on a busy machine as on a quiet one.
+"""Instructions of a request, and the cache lines of code they lie in, counted under callgrind: the
+same on a busy machine as on a quiet one.
 
-User space only; the kernel's part of a request is not in it.
+User space only; the kernel's part of a request is not in it.  How long a request takes that comes
+alone, or to one of many processes, depends on the lines more than on the instructions: most of them
+are no longer in the processor's first cache.
 """
 
 import http.client
@@ -8,9 +11,10 @@ import re
 import shutil
 import statistics
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import BenchError
@@ -20,8 +24,19 @@ _WARMING, _COUNTED = 3, 20  # requests
 # Each call of this function of Apache's is one request; callgrind writes a file before each.
 _REQUEST_FUNCTION = "ap_process_request"
 
-#: Gives the instructions of a request by method, path and form.
-Count = Callable[[str, str, str], Counter[str]]
+_LINE = 64  # bytes of a cache line
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a request took, by the objects, programs or libraries, that it is in."""
+
+    instructions: Counter[str]
+    lines: Counter[str]  #: cache lines of code
+
+
+#: Gives the cost of a request by method, path and form.
+Count = Callable[[str, str, str], Cost]
 
 
 def lacking() -> str:
@@ -37,15 +52,16 @@ def counting(
     with tempfile.TemporaryDirectory(prefix="httpdapy-bench-") as name:
         files = Path(name)
         files.chmod(0o777)  # Apache's user writes there
-        command = ["valgrind", "--tool=callgrind", f"--dump-before={_REQUEST_FUNCTION}"]
+        command = ["valgrind", "--tool=callgrind", "--dump-instr=yes"]
+        command.append(f"--dump-before={_REQUEST_FUNCTION}")
         command.append(f"--callgrind-out-file={files}/out")
         alone = Setting("prefork", 1)
         with start("hello", alone, wrap=command, arguments=["-X"], **how) as server:
             yield server, lambda *request: _count(server, files, *request)
 
 
-def _count(server: Server, files: Path, method: str, path: str, form: str) -> Counter[str]:
-    """Instructions of one request by the object, program or library, that they are in.
+def _count(server: Server, files: Path, method: str, path: str, form: str) -> Cost:
+    """The cost of one request.
 
     Medians of several requests on one connection, after the first ones.
     """
@@ -62,21 +78,28 @@ def _count(server: Server, files: Path, method: str, path: str, form: str) -> Co
             raise BenchError(f"{server.address}{path}: {answer.status}")
     connection.close()
     # each is about the request before the one at which it was written
-    counts = [_by_object(file.read_text()) for file in files.glob("out.*") if file not in before]
-    if len(counts) != _COUNTED:
-        raise BenchError(f"callgrind wrote {len(counts)} files for {_COUNTED} requests")
-    objects = set().union(*counts)
-    return Counter({name: int(statistics.median(c[name] for c in counts)) for name in objects})
+    costs = [_cost(file.read_text()) for file in files.glob("out.*") if file not in before]
+    if len(costs) != _COUNTED:
+        raise BenchError(f"callgrind wrote {len(costs)} files for {_COUNTED} requests")
+    return Cost(
+        _medians([cost.instructions for cost in costs]), _medians([cost.lines for cost in costs])
+    )
 
 
-def _by_object(text: str) -> Counter[str]:
-    """Instructions of each object itself, without what it calls, from a file of callgrind's.
+def _medians(counts: list[Counter[str]]) -> Counter[str]:
+    names = set().union(*counts)
+    return Counter({name: int(statistics.median(c[name] for c in counts)) for name in names})
+
+
+def _cost(text: str) -> Cost:
+    """What is in a file of callgrind's, of each object itself, without what it calls.
 
     See "Callgrind Format Specification" in valgrind's manual.
     """
     counts: Counter[str] = Counter()
+    touched: dict[str, set[int]] = defaultdict(set)
     names: dict[str, str] = {}
-    current = ""
+    current, address = "", 0
     lines = iter(text.splitlines())
     for line in lines:
         if named := re.match(r"(c?ob)=\((\d+)\)(?: (.*))?", line):
@@ -86,7 +109,16 @@ def _by_object(text: str) -> Counter[str]:
             if kind == "ob":
                 current = names[number]
         elif line.startswith("calls="):
-            next(lines)  # what the called function took
-        elif cost := re.match(r"[+\-*]?\d* (\d+)$", line):
-            counts[current] += int(cost[1])
-    return counts
+            address = _position(next(lines).split()[0], address)  # what the called function took
+        elif cost := re.match(r"(0x[0-9a-f]+|[+-]\d+|\*) \S+ (\d+)$", line):
+            address = _position(cost[1], address)
+            counts[current] += int(cost[2])
+            touched[current].add(address // _LINE)
+    return Cost(counts, Counter({name: len(found) for name, found in touched.items()}))
+
+
+def _position(text: str, before: int) -> int:
+    """A number that may be relative to the one before."""
+    if text == "*":
+        return before
+    return int(text, 0) if text.startswith("0x") else before + int(text)
