@@ -16,12 +16,12 @@
 #include "apr_strings.h"
 #include "apr_thread_mutex.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "answer.h"
 #include "environment.h"
 #include "link.h"
+#include "thread.h"
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 APLOG_USE_MODULE(httpdapy);
@@ -80,7 +80,7 @@ void hdpy_proxy_stop(unsigned seconds)
     pthread_t thread;
 
     time_to_close = apr_time_from_sec(seconds);
-    if (lock && all_upgraded && !pthread_create(&thread, NULL, close_all, NULL))
+    if (lock && all_upgraded && hdpy_thread_start(&thread, close_all, NULL))
         pthread_detach(thread);
 }
 
