@@ -692,6 +692,37 @@ class Last(hwebserver.WebSocket):
         assert script.output.count("last 1001") == 20
 
 
+def test_a_blocked_event_loop(tmp_site, way: str):
+    """For 10 s: what it is to answer is 504 after TIMEOUT, all else goes on; WebSockets live on."""
+    (tmp_site / "files").mkdir()
+    (tmp_site / "files" / "x").write_text("static")
+    source = f"""{SCRIPT}
+import time
+hwebserver.setSettingsForPort({{"TIMEOUT": 1}})
+hwebserver.registerStaticFilesDirectory("files")
+@hwebserver.urlHandler("/block")
+async def block(request):
+    time.sleep(10)
+    log.append("free")
+    return Response("free")
+"""
+    with running_script(tmp_site, source) as script, connected(script.port, "/echo") as client:
+        script.log.expect("HDPY0018")
+        assert client.text("before") == "before"
+        began = time.monotonic()
+        assert script.get("/block").status == 504
+        assert 0.9 < time.monotonic() - began < 4
+        client.send(frame(TEXT, b"meanwhile"))
+        assert refused(script.port, "/echo") == 504
+        assert script.text("/static/x") == "static"
+        if way == "direct":  # where only async handlers are on the loop
+            assert script.text("/log") == ""
+        else:
+            assert script.get("/log").status == 504
+        assert client.message().data == b"meanwhile"
+        assert script.text("/log").split()[0] == "free"
+
+
 def test_tls_and_allowed_hosts(tmp_site):
     authority = trustme.CA()
     issued = authority.issue_cert("localhost")
