@@ -1,6 +1,8 @@
 """WebSockets: classes of webSocket(), and RFC 6455."""
 
+import os
 import resource
+import signal
 import socket
 import ssl
 import struct
@@ -721,6 +723,68 @@ async def block(request):
             assert script.get("/log").status == 504
         assert client.message().data == b"meanwhile"
         assert script.text("/log").split()[0] == "free"
+
+
+def test_a_client_that_reads_slowly(tmp_site):
+    """It is sent no more than it takes, others go on, and nothing is lost."""
+    source = f"""{SCRIPT}
+@hwebserver.webSocket("/flood")
+class Flood(hwebserver.WebSocket):
+    async def receive(self, text_data=None, bytes_data=None):
+        for number in range(100):
+            await self.send(bytes([number]) * 1_000_000)
+            log.append("sent")
+"""
+    with (
+        running_script(tmp_site, source) as script,
+        connected(script.port, "/flood") as slow,
+        connected(script.port, "/echo") as other,
+    ):
+
+        def sent() -> int:
+            assert other.text("x") == "x"
+            return len(script.text("/log").splitlines())
+
+        slow.send(frame(TEXT, b"go"))
+        before = 0
+        while (now := sent()) != before or not now:
+            before = now
+            time.sleep(0.2)
+        assert now < 30
+        for number in range(100):
+            assert slow.message().data == bytes([number]) * 1_000_000
+        wait_for("all", lambda: sent() == 100)
+
+
+def test_clients_that_are_half_open(tmp_site):
+    """One does not answer pings, one has closed its half: both are lost, and said to be."""
+    source = f"""{SCRIPT}
+from httpdapy.hwebserver import backend
+backend._PING_S = 0.5
+"""
+    with running_script(tmp_site, source) as script:
+        with connected(script.port, "/echo") as silent:
+            assert [got.opcode for got in silent.rest()] == [PING, CLOSE]
+        with connected(script.port, "/echo") as half:
+            half.socket.shutdown(socket.SHUT_WR)
+            assert CLOSE not in [got.opcode for got in half.rest()]
+        wait_for("the ends", lambda: script.text("/log").splitlines() == ["echo 0 1006"] * 2)
+
+
+def test_the_process_is_killed(tmp_site, way: str):
+    """Its clients see the end at once, and another process of Apache answers; in the background
+    all ends."""
+    with running_script(tmp_site, SCRIPT) as script:
+        with connected(script.port, "/room/x") as client:
+            process = int(client.message().data.split()[0])
+            os.kill(process, signal.SIGKILL)
+            assert client.rest() == []
+        if way == "direct":
+            with connected(script.port, "/room/y") as client:
+                assert int(client.message().data.split()[0]) != process
+        else:
+            assert script.wait() == -signal.SIGKILL
+            wait_for("the end of all processes", lambda: not script.left())
 
 
 def test_tls_and_allowed_hosts(tmp_site):
