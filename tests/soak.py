@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from live.test_processes import MPMS, SLOW, Load, children
+from live.test_websocket import memory as processes_kib
 from support import script
 from support.httpd import Httpd
 from support.site import wait_for
@@ -142,6 +143,28 @@ def memory(way: str, path: str, number: int) -> None:
     assert more < 100 or way == "wsgi"
 
 
+def sockets(where: str, number: int) -> None:
+    """Memory over many WebSockets, some at a time, with messages of all sizes."""
+    script.in_background = where == "background"
+
+    def some(server: script.Script) -> None:
+        for _ in range(-(-number // 50)):
+            clients = [Client(server.port, "/echo") for _ in range(50)]
+            for size in (1, 1000, 100_000):
+                for client in clients:
+                    assert client.text("x" * size) == "x" * size
+            for client in clients:
+                client.close()
+
+    with site() as root, script.running_script(root, ECHO) as server:
+        some(server)
+        before = processes_kib(server)
+        some(server)
+        grown = processes_kib(server) - before
+    print(f"{where}: {number} WebSockets, {grown:+} KiB")
+    assert grown < GROWTH_KIB
+
+
 def idle(seconds: float, number: int = 8) -> None:
     """WebSockets on which there are only pings, longer than any of Apache's timeouts, in both ways
     of run()."""
@@ -173,6 +196,8 @@ def main() -> None:
         memory(way, "page.py", arguments.requests)
         for kind in ("facts", "stream", "print", "error"):
             memory(way, f"page.py?{kind}", arguments.requests // 10)
+    for where in ("foreground", "background"):
+        sockets(where, arguments.requests // 20)
     idle(arguments.idle)
 
 
