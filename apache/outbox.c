@@ -15,8 +15,9 @@
 
 #include "apr_time.h"
 
-#include <signal.h>
 #include <stddef.h>
+
+#include "thread.h"
 
 #define TICK_US 5000
 #define IDLE_TICKS 200 /* without any outbox; then the ticking stops */
@@ -34,19 +35,6 @@ static int is_over;
 static apr_size_t end_of(const hdpy_outbox *outbox)
 {
     return __atomic_load_n(&outbox->end, __ATOMIC_ACQUIRE);
-}
-
-/* Start a thread that leaves signals to Apache's. */
-static int start_thread(pthread_t *thread, void *(*run)(void *), void *data)
-{
-    sigset_t all, before;
-    int started;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    started = pthread_create(thread, NULL, run, data) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
 }
 
 /* ---- sending ------------------------------------------------------------------------------- */
@@ -75,7 +63,7 @@ static void start_sender(hdpy_outbox *outbox)
     pthread_t thread;
 
     join_sender(outbox); /* that of before, which has come to its end */
-    if (!start_thread(&thread, run_sender, outbox))
+    if (!hdpy_thread_start(&thread, run_sender, outbox))
         hdpy_outbox_give(outbox);
 }
 
@@ -165,7 +153,7 @@ hdpy_outbox *hdpy_outbox_new(apr_pool_t *p, hdpy_outbox_send *send, void *contex
         outboxes->link = &outbox->next;
     outboxes = outbox;
     if (!has_ticker) /* without it things are sent when there are many, and at the end */
-        has_ticker = start_thread(&ticker, run_ticks, NULL);
+        has_ticker = hdpy_thread_start(&ticker, run_ticks, NULL);
     pthread_cond_signal(&opened);
     pthread_mutex_unlock(&lock);
     return outbox;

@@ -9,6 +9,7 @@
  */
 #include "proxy.h"
 
+#include "http_config.h"
 #include "http_core.h"
 #include "http_connection.h"
 #include "http_log.h"
@@ -16,12 +17,12 @@
 #include "apr_strings.h"
 #include "apr_thread_mutex.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "answer.h"
 #include "environment.h"
 #include "link.h"
+#include "thread.h"
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 APLOG_USE_MODULE(httpdapy);
@@ -35,9 +36,11 @@ typedef struct upgraded {
 static upgraded *all_upgraded;
 static apr_interval_time_t time_to_close;
 static apr_thread_mutex_t *lock; /* of the list */
+static int can_ask;              /* mod_proxy_http is there */
 
 void hdpy_proxy_init(apr_pool_t *p)
 {
+    can_ask = ap_find_linked_module("mod_proxy_http.c") != NULL;
     apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, p);
 }
 
@@ -80,7 +83,7 @@ void hdpy_proxy_stop(unsigned seconds)
     pthread_t thread;
 
     time_to_close = apr_time_from_sec(seconds);
-    if (lock && all_upgraded && !pthread_create(&thread, NULL, close_all, NULL))
+    if (lock && all_upgraded && hdpy_thread_start(&thread, close_all, NULL))
         pthread_detach(thread);
 }
 
@@ -183,6 +186,11 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
     hdpy_answer *answer;
     int status;
 
+    if (!can_ask) { /* the next handler would send the file that has the URL's path */
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: %s: PythonSocket needs mod_proxy and "
+                      "mod_proxy_http; load them", filename);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     if (version && strcmp(version, "13") && is_upgrade(r))
         return refuse_version(r);
     apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, facts(r));
@@ -201,11 +209,6 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
         leave(&entry);
     } else {
         status = ap_run_handler(r);
-    }
-    if (status == DECLINED) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: %s: PythonSocket needs mod_proxy and "
-                      "mod_proxy_http; load them", filename);
-        status = HTTP_INTERNAL_SERVER_ERROR;
     }
     r->filename = (char *)filename;
     r->proxyreq = proxyreq;

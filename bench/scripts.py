@@ -31,7 +31,7 @@ def script(page: str, setting: Setting, name: str = "hello.py") -> Iterator[Serv
         site = shutil.copytree(_SITES / "hwebserver", root / "site")
 
         def command(port: int) -> list[str | Path]:
-            workers = [str(port), str(setting.processes), str(setting.threads)]
+            workers = [str(port), str(setting.processes), str(setting.threads), setting.kind]
             return ["env", f"--chdir={site}", sys.executable, name, *workers]
 
         with started(command, root=root, page=page) as server:
@@ -104,18 +104,21 @@ def live(bench: Bench) -> None:
 
 
 def websockets(bench: Bench) -> None:
-    """Texts that a WebSocket sends back, through Apache, and by uvicorn without it."""
-    ours, theirs = Setting("background", 1, 4), Setting("workers", 1)
+    """Texts that a WebSocket sends back, through Apache from both ways of run(), and by uvicorn
+    without it."""
+    background, foreground = Setting("background", 1, 4), Setting("event", 1, 4)
+    theirs = Setting("workers", 1)
     for other in bench.present(each for each in OTHERS if each.name == UVICORN):
-        work = "round trips of a WebSocket, 8 connections"
-        with script("echo", ours, "live.py") as here, other.start("echo", theirs) as there:
-            servers = {(OURS.name, ours): here, (other.name, theirs): there}
+        for ours, where in ((background, "background"), (foreground, "foreground")):
+            work = f"round trips of a WebSocket in the {where}, 8 connections"
+            with script("echo", ours, "live.py") as here, other.start("echo", theirs) as there:
+                servers = {(OURS.name, ours): here, (other.name, theirs): there}
 
-            def take(server: Server) -> float:
-                return round_trips(server.url, connections=8, seconds=bench.seconds)
+                def take(server: Server) -> float:
+                    return round_trips(server.url, connections=8, seconds=bench.seconds)
 
-            figures = bench.figures(work, turns(servers, take), "round trips/s")
-            bench.compare(work, figures, {other.name: at_least(0.7)})
+                figures = bench.figures(work, turns(servers, take), "round trips/s")
+                bench.compare(work, figures, {other.name: at_least(0.7)})
 
 
 def _compare(

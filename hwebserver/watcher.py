@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: How often it is looked, in ms.
 _STEP_MS = 50
+#: And how often at the files themselves: what changes while a watch begins is not told.
+_LOOK_MS = 1000
 
 
 class Watcher:
@@ -55,6 +57,8 @@ class Watcher:
                 watch_filter=None,
                 recursive=False,
                 step=_STEP_MS,
+                rust_timeout=_LOOK_MS,
+                yield_on_timeout=True,
                 stop_event=self._has_news,
                 raise_interrupt=False,
                 ignore_permission_denied=True,

@@ -1,4 +1,5 @@
-"""Hours in minutes, not part of the test suite: restarts under load, and memory over many requests.
+"""Hours in minutes, not part of the test suite: restarts under load, memory over many requests, and
+WebSockets on which nothing is said.
 
 ``make soak``; ``make soak ARGS="--restarts 10 --requests 20000"`` is a short one.  Each part says
 what it found; any crash, error in the log, failed request or growth ends it with status 1.
@@ -9,16 +10,20 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from live.test_processes import MPMS, SLOW, Load, children
+from live.test_websocket import memory as processes_kib
+from support import script
 from support.httpd import Httpd
 from support.site import wait_for
+from support.websocket import TEXT, Client, frame
 
 #: What resident memory may grow by over the requests, in KiB, once it has settled.
 GROWTH_KIB = 1024
@@ -48,6 +53,14 @@ class RequestHandler(httpdapi.RequestHandler):
             case 'error':
                 raise httpdapi.SERVER_RETURN if hasattr(httpdapi, 'SERVER_RETURN') else KeyError(1)
         return 'Hello'
+"""
+
+ECHO = """
+import hwebserver
+@hwebserver.webSocket('/echo')
+class Echo(hwebserver.WebSocket):
+    async def receive(self, text_data=None, bytes_data=None):
+        await self.send(text_data)
 """
 
 
@@ -130,10 +143,52 @@ def memory(way: str, path: str, number: int) -> None:
     assert more < 100 or way == "wsgi"
 
 
+def sockets(where: str, number: int) -> None:
+    """Memory over many WebSockets, some at a time, with messages of all sizes."""
+    script.in_background = where == "background"
+
+    def some(server: script.Script) -> None:
+        for _ in range(-(-number // 50)):
+            clients = [Client(server.port, "/echo") for _ in range(50)]
+            for size in (1, 1000, 100_000):
+                for client in clients:
+                    assert client.text("x" * size) == "x" * size
+            for client in clients:
+                client.close()
+
+    with site() as root, script.running_script(root, ECHO) as server:
+        some(server)
+        before = processes_kib(server)
+        some(server)
+        grown = processes_kib(server) - before
+    print(f"{where}: {number} WebSockets, {grown:+} KiB")
+    assert grown < GROWTH_KIB
+
+
+def idle(seconds: float, number: int = 8) -> None:
+    """WebSockets on which there are only pings, longer than any of Apache's timeouts, in both ways
+    of run()."""
+    with site() as root, ExitStack() as stack:
+        clients = []
+        for script.in_background, name in ((False, "a"), (True, "b")):
+            server = stack.enter_context(script.running_script(root / name, ECHO))
+            for _ in range(number):
+                clients.append(Client(server.port, "/echo", timeout_s=seconds + 60))
+                stack.callback(clients[-1].socket.close)
+        pool = stack.enter_context(ThreadPoolExecutor(len(clients)))
+        answers = [pool.submit(client.message) for client in clients]
+        time.sleep(seconds)
+        for client in clients:
+            client.send(frame(TEXT, b"still here"))
+        assert {answer.result().data for answer in answers} == {b"still here"}
+    print(f"{len(clients)} WebSockets, idle for {seconds:g} s: all alive")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--restarts", type=int, default=100, help="over all MPMs")
     parser.add_argument("--requests", type=int, default=100_000, help="of each kind")
+    parser.add_argument("--idle", type=float, default=150, help="seconds of an idle WebSocket")
     arguments = parser.parse_args()
     for mpm in MPMS:
         restarts(mpm, -(-arguments.restarts // len(MPMS)))
@@ -141,6 +196,9 @@ def main() -> None:
         memory(way, "page.py", arguments.requests)
         for kind in ("facts", "stream", "print", "error"):
             memory(way, f"page.py?{kind}", arguments.requests // 10)
+    for where in ("foreground", "background"):
+        sockets(where, arguments.requests // 20)
+    idle(arguments.idle)
 
 
 if __name__ == "__main__":

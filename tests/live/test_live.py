@@ -378,30 +378,6 @@ threading.Event().wait()
 # -- faults ----------------------------------------------------------------------------------------
 
 
-def test_a_blocked_event_loop(tmp_site):
-    """504 after TIMEOUT; static files go on, and so does all else when it is free again."""
-    (tmp_site / "files").mkdir()
-    (tmp_site / "files" / "x").write_text("static")
-    source = f"""{SHARED}
-hwebserver.setSettingsForPort({{"TIMEOUT": 1}})
-hwebserver.registerStaticFilesDirectory("files")
-@hwebserver.urlHandler("/block")
-async def block(request):
-    time.sleep(10 if request.queryString() else 3)
-    return Response("free")
-{SERVE}
-threading.Event().wait()
-"""
-    with running_script(tmp_site, source, run=None) as script:
-        script.log.expect("HDPY0018")
-        began = time.monotonic()
-        assert script.get("/block").status == 504
-        assert 0.9 < time.monotonic() - began < 2.5
-        assert script.text("/static/x") == "static"
-        assert script.get("/count").status == 504
-        wait_for("the loop", lambda: script.get("/count").status == 200)
-
-
 def test_the_process_is_stopped(tmp_site):
     """Stopped, it does not answer, and Apache says so; continued, it does."""
     source = f"""{SHARED}

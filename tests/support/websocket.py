@@ -89,13 +89,6 @@ class Client:
         found, self._buffer = self._buffer[:size], self._buffer[size:]
         return found
 
-    def end(self) -> int | None:
-        """The code by which the server closes it; None if it ends without."""
-        try:
-            return self.frame().code
-        except EOFError:
-            return None
-
     def frame(self) -> Frame:
         """The next frame.  Raises EOFError."""
         first, second = self._exactly(2)

@@ -2,7 +2,7 @@ import sys
 
 import hwebserver
 
-port, processes, threads = map(int, sys.argv[1:])
+port, processes, threads = map(int, sys.argv[1:4])
 
 
 @hwebserver.urlHandler("/hello")

@@ -1,11 +1,12 @@
-"""In the background, where handlers run in this process: hello, and an echo by WebSocket."""
+"""Hello and an echo by WebSocket: in the background, where handlers run in this process, or not."""
 
 import sys
 import threading
 
 import hwebserver
 
-port, processes, threads = map(int, sys.argv[1:])
+port, processes, threads = map(int, sys.argv[1:4])
+in_background = sys.argv[4] == "background"
 
 
 @hwebserver.urlHandler("/plain")
@@ -30,5 +31,6 @@ def answer(request):
 
 
 hwebserver.setSettingsForPort({"ADDRESS": "127.0.0.1"})
-hwebserver.run(port, max_num_threads=threads, in_background=True)
-threading.Event().wait()
+hwebserver.run(port, max_num_threads=threads, in_background=in_background)
+if in_background:
+    threading.Event().wait()
