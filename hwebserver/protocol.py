@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,20 +22,13 @@ if TYPE_CHECKING:
 
 #: Larger bodies are not copied to be sent with the headers.
 _JOINED_MAX = 64 * 1024
-#: Tasks run up to their first wait when they are made, and the loop has nothing more to do with
-#: those that do not wait.  Python 3.11 has none of these.
-_EAGER = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 class Protocol(HttpToolsProtocol):
     """Gives the application as a fourth argument what sends several messages at once."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        run = cycle.run_asgi(partial(app, send_all=partial(_send_all, cycle)))
-        task = asyncio.Task(run, loop=self.loop, **_EAGER)
-        if not task.done():
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+        super()._start_asgi_task(cycle, partial(app, send_all=partial(_send_all, cycle)))
 
 
 async def _send_all(cycle: RequestResponseCycle, messages: Sequence[Message]) -> None:
