@@ -21,6 +21,7 @@
 
 #include "answer.h"
 #include "environment.h"
+#include "linger.h"
 #include "link.h"
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
@@ -200,7 +201,9 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
         status = ap_run_handler(r);
         leave(&entry);
     } else {
+        hdpy_linger_enter();
         status = ap_run_handler(r);
+        hdpy_linger_leave();
     }
     if (status == DECLINED) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: %s: PythonSocket needs mod_proxy and "
