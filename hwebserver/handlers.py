@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..handlers.base import RequestHandler
 from ..handlers.constants import REQ_PROCEED
@@ -69,12 +69,12 @@ class ResponseHandler(RequestHandler):
                     result = await result
                 request._is_on_loop = False  # what comes now is all there is
             response = self._checked(request, result)
-            if response is not None and not (
-                not request.is_answered
-                and (whole := response.whole()) is not None
-                and req.finish_whole(*whole)
-            ):
-                request.answer(response)
+            if response is not None:
+                whole = None if request.is_answered else response.whole()
+                if whole is not None and req.finish_whole(*whole):
+                    request.is_answered = True
+                else:
+                    request.answer(response)
         finally:
             request.close()
         return REQ_PROCEED
