@@ -28,6 +28,7 @@ LogLevel warn httpdapy:debug
 AliasMatch "^/stand-in(/|$)" "{site}/stand-in/.hwebserver"
 <Directory "{site}/stand-in">
     <Files ".hwebserver">
+        Require all granted
         SetHandler python-program
         PythonOption handler page
     </Files>
