@@ -32,6 +32,7 @@
 #define EVENTS_ITSELF (IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)
 #define EVENTS_ITS_FILES (EVENTS_ITSELF | IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVE)
 #define EVENT_SIZE_MAX (sizeof(struct inotify_event) + NAME_MAX + 1)
+#define STAND_IN ".hwebserver" /* what the names begin with in conf/, as .hwebserver-async */
 #define UNWATCHED (-1)
 #define OPEN_MAX_DIRECTORIES 128 /* that are kept open, to be entered sooner */
 
@@ -287,7 +288,14 @@ int hdpy_notify_knows(const char *name)
 {
     size_t length = strlen(name);
 
-    return length > 3 && !strcmp(name + length - 3, ".py");
+    return (length > 3 && !strcmp(name + length - 3, ".py")) || hdpy_notify_is_stand_in(name);
+}
+
+int hdpy_notify_is_stand_in(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return !strncmp(slash ? slash + 1 : name, STAND_IN, sizeof(STAND_IN) - 1);
 }
 
 static int is_settings_name(const char *name)

@@ -30,8 +30,13 @@ void hdpy_notify_unlock(void);
 hdpy_directory *hdpy_notify_take(const char *path, hdpy_watched_part part);
 void hdpy_notify_release(hdpy_directory *directory);
 
-/* Whether a file of that name is one of Python's (*.py), whose changes are counted. */
+/* Whether a file of that name is one of Python's (*.py, and what stands for them), whose changes are
+ * counted. */
 int hdpy_notify_knows(const char *name);
+
+/* Whether it is a name that stands for the handlers of a script that has called run(): there need be no
+ * such file (conf/live.conf.in, conf/embedded.conf.in). */
+int hdpy_notify_is_stand_in(const char *name);
 
 /* Whether a file can only change with an event in its directory: it is no symbolic link, has no other
  * name, and is not mounted from elsewhere. */

@@ -21,6 +21,7 @@
 
 #include "answer.h"
 #include "environment.h"
+#include "linger.h"
 #include "link.h"
 #include "thread.h"
 
@@ -208,7 +209,9 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
         status = ap_run_handler(r);
         leave(&entry);
     } else {
+        hdpy_linger_enter();
         status = ap_run_handler(r);
+        hdpy_linger_leave();
     }
     r->filename = (char *)filename;
     r->proxyreq = proxyreq;

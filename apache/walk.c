@@ -17,8 +17,9 @@
  *
  * Where the file name leads through a symbolic link, or nothing tells of mounts, a stat() of each of
  * these directories tells that the name leads where it did.  Not kept is a walk to what is no regular
- * file named *.py, to one that may change without an event, over a file system that is not local, and
- * by an .htaccess file whose text is not kept (htaccess.c) or depends on more than itself (<IfFile>).
+ * file named *.py, nor the name that stands for handlers of run(), to a file that may change without an
+ * event, over a file system that is not local, and by an .htaccess file whose text is not kept
+ * (htaccess.c) or depends on more than itself (<IfFile>).
  */
 #include "walk.h"
 
@@ -409,7 +410,9 @@ static int walk_again(hdpy_walk *walk, request_rec *r, hdpy_walk_notes *notes)
 #ifdef AP_TAINT_HTACCESS
     walk->taint = copy->taint;
 #endif
-    return status == OK && !notes->is_unknown && copy->finfo.filetype == APR_REG
+    return status == OK && !notes->is_unknown
+        && (copy->finfo.filetype == APR_REG
+            || (copy->finfo.filetype == APR_NOFILE && hdpy_notify_is_stand_in(walk->filename)))
         && !strcmp(copy->filename, walk->filename) && (!copy->path_info || !*copy->path_info);
 }
 

@@ -25,6 +25,7 @@ from .application import NotFound
 from .asgi import ASGIHandler, Lifespan
 from .connection import GOING_AWAY, Connection, refuse
 from .errors import OperationFailed
+from .protocol import Protocol
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from ..handlers.base import RequestHandler
     from ..handlers.request import Request
-    from ..interpreters.asgi import Message, Receive, Scope, Send
+    from ..interpreters.asgi import Message, Receive, Scope, Send, SendAll
     from .routing import Routers
     from .server import Server
 
@@ -82,6 +83,7 @@ class Backend:
         self._is_stopping = False
         config = uvicorn.Config(
             self._answer,
+            http=Protocol,
             ws=WebSocketsSansIOProtocol,
             ws_max_size=min(max_request_size, MAX_MESSAGE_SIZE),
             ws_ping_interval=_PING_S,
@@ -194,7 +196,10 @@ class Backend:
 
     # -- requests --------------------------------------------------------------------------------
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, send_all: SendAll | None = None
+    ) -> None:
+        """As an ASGI application; requests come with *send_all*, WebSockets without."""
         try:
             request = ASGIRequest(scope)
         except ForeignRequestError:
@@ -206,25 +211,26 @@ class Backend:
             request.has_own_log = False  # the answer comes too early to take lines along
             await self._answer_socket(port, request, scope, receive, send)
             return
+        assert send_all is not None
+        limit = self._max_request_size
         handler = self._routers.handler(port, request.uri) or NotFound
         if getattr(handler, "is_async", False):
-            await self._answer_async(handler, request, scope, receive, send)
+            exchange = LoopExchange(scope, receive, send_all, limit)
+            await self._answer_async(handler, request, scope, exchange)
         else:
-            exchange = ThreadExchange(scope, receive, send, self._max_request_size, self._loop)
-            self._workers.submit(partial(_run, handler, request, exchange))
-            messages = await exchange.rest
-            for message in messages or ():
-                await send(message)
+            waiting = ThreadExchange(scope, receive, send_all, limit, self._loop)
+            self._workers.submit(partial(_run, handler, request, waiting))
+            messages = await waiting.rest
+            if messages is not None:
+                await send_all(messages)
 
     async def _answer_async(
         self,
         handler: type[RequestHandler],
         request: ASGIRequest,
         scope: Scope,
-        receive: Receive,
-        send: Send,
+        exchange: LoopExchange,
     ) -> None:
-        exchange = LoopExchange(scope, receive, send, self._max_request_size)
         request.begin_by(exchange)
         task = asyncio.current_task()
         assert task is not None

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from queue import SimpleQueue
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _Outcome = tuple[Any, BaseException | None]
 
 def is_coroutine(result: object) -> TypeGuard[Awaitable[Any]]:
     """Whether a function has returned what is to be awaited."""
-    return isinstance(result, Awaitable)
+    return type(result) is CoroutineType or isinstance(result, Awaitable)
 
 
 def finished(result: object) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..handlers.base import RequestHandler
 from ..handlers.constants import REQ_PROCEED
@@ -52,30 +52,36 @@ class ResponseHandler(RequestHandler):
 
     async def HandleAsync(self) -> object:
         """As Handle(), on the event loop; the request is an ASGIRequest with a LoopExchange."""
+        req: ASGIRequest = self.req  # type: ignore[assignment]
+        exchange: LoopExchange = req.exchange  # type: ignore[assignment]
         request = Request(self.req)
         try:
-            if self.req.method not in ("GET", "HEAD"):
+            if req.method not in ("GET", "HEAD"):
                 request.check_length()
-            if self.methods and not self._answers(self.req.method):
-                response: object = self._refusal(request)
+            if self.methods and not self._answers(req.method):
+                result: object = self._refusal(request)
             else:
-                await self._receive_body(request)
+                if not exchange.has_body:
+                    await self._receive_body(request, exchange)
                 request._is_on_loop = True
-                response = self.handle(request)
-                if is_coroutine(response):
-                    response = await response
+                result = self.handle(request)
+                if is_coroutine(result):
+                    result = await result
                 request._is_on_loop = False  # what comes now is all there is
-            response = self._checked(request, response)
+            response = self._checked(request, result)
             if response is not None:
-                request.answer(response)
+                whole = None if request.is_answered else response.whole()
+                if whole is not None and req.finish_whole(*whole):
+                    request.is_answered = True
+                else:
+                    request.answer(response)
         finally:
             request.close()
         return REQ_PROCEED
 
-    async def _receive_body(self, request: Request) -> None:
+    async def _receive_body(self, request: Request, exchange: LoopExchange) -> None:
         """Have the body, and a large form read by a thread."""
-        exchange = cast("ASGIRequest", self.req).exchange
-        size = await cast("LoopExchange", exchange).receive_body()
+        size = await exchange.receive_body()
         if not size:
             return
         if size > LARGE:

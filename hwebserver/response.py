@@ -151,6 +151,16 @@ class Response:
         if at_once:
             req.flush()
 
+    def whole(self) -> tuple[int, list[tuple[str, str]], bytes] | None:
+        """Status, headers and body, if there is nothing more to it."""
+        if self._file or self._is_chunked or not self._body or self._status in _BODILESS:
+            return None
+        fields = [("Content-Type", self._content_type)] if self._content_type else []
+        fields += self._headers.values()
+        fields += [("Set-Cookie", cookie) for cookie in self._cookies.values()]
+        fields.append(("Content-Length", str(len(self._body))))
+        return self._status, fields, self._body
+
     def _put_headers(self, req: ApacheRequest) -> None:
         headers = req.headers_out
         req.status = self._status

@@ -56,7 +56,9 @@ def fail(request: ServedRequest, error: BaseException) -> None:
 async def answer_async(request: ServedRequest, result: Awaitable[object]) -> None:
     """As answer(), of a handler on an event loop: *result* is what it is going to return."""
     try:
-        conclude(request, await result)
+        found = await result
+        if found is not REQ_PROCEED or request.lacks_document:
+            conclude(request, found)
         request.begin()
     except Exception as error:  # noqa: BLE001 - as above; whoever cancels the task ends it
         answer_error(request, error)

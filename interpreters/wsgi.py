@@ -333,9 +333,8 @@ class WSGIRequest(Derived):
         return b"".join(lines)
 
     def begin(self) -> None:
-        rest = self._take_lines() + b"".join(self._unended.values())
-        if rest:
-            self._send(rest)
+        if self._lines or self._unended:
+            self._send(self._take_lines() + b"".join(self._unended.values()))
         if self.started:
             return
         if self._reason is not None or self._location is not None:

@@ -42,10 +42,13 @@ responses = {
     "large": lambda request: Response(b"x" * 1_000_000),
 }
 
-for name, make in responses.items():
-    hwebserver.urlHandler(f"/{name}")(make)
+def register(name, make):
+    async def make_async(request):
+        return make(request)
 
-@hwebserver.urlHandler("/headers")
+    hwebserver.urlHandler(f"/{name}")(make)
+    hwebserver.urlHandler(f"/async/{name}")(make_async)
+
 def headers(request):
     response = Response("x", content_type="text/plain")
     response.setHeader("content-type", "text/x-new")
@@ -60,12 +63,21 @@ def headers(request):
     response.setBody(json.dumps(found))
     return response
 
-@hwebserver.urlHandler("/chunked")
+def with_own(request):
+    request.req.headers_out["X-Own"] = "1"
+    response = Response("own")
+    response.setHeader("X-Two", "2")
+    return response
+
 def chunked(request):
     response = Response("x" * 1000)
     response.setHeader("Transfer-Encoding", "chunked")
     assert response.isChunked() and response.headers()["Transfer-Encoding"] == "chunked"
     return response
+
+responses |= {"headers": headers, "own": with_own, "chunked": chunked}
+for name, make in responses.items():
+    register(name, make)
 
 @hwebserver.urlHandler("/send-headers")
 def send_headers(request):
@@ -147,6 +159,12 @@ def log(script: Script):
     script.log.check()
 
 
+@pytest.fixture(params=["", "/async"], ids=["plain", "async"])
+def by(request: pytest.FixtureRequest) -> str:
+    """Where the handlers are that are plain functions, or async ones."""
+    return request.param
+
+
 @pytest.mark.parametrize(
     ("path", "status", "kind", "body"),
     [
@@ -166,7 +184,8 @@ def log(script: Script):
         ("/large", 200, "text/html", b"x" * 1_000_000),
     ],
 )
-def test_what_is_sent(script: Script, path: str, status: int, kind: str, body: bytes):
+def test_what_is_sent(script: Script, by: str, path: str, status: int, kind: str, body: bytes):
+    path = f"{by}{path}"
     answer = script.get(path)
     assert (answer.status, answer.type, answer.body) == (status, kind, body)
     length = None if status in (204, 304) else str(len(body))
@@ -177,8 +196,8 @@ def test_what_is_sent(script: Script, path: str, status: int, kind: str, body: b
     assert head.headers["Content-Length"] == (None if length == "0" else length)
 
 
-def test_headers(script: Script):
-    answer = script.get("/headers")
+def test_headers(script: Script, by: str):
+    answer = script.get(f"{by}/headers")
     headers, is_chunked, length = json.loads(answer.text)
     cookies = answer.headers.get_all("Set-Cookie")
     assert sorted(cookies) == ["a=3", "b=2"]
@@ -189,8 +208,13 @@ def test_headers(script: Script):
     assert answer.headers["Content-Length"] == str(len(answer.body))
 
 
-def test_chunked(script: Script):
-    answer = script.get("/chunked")
+def test_headers_of_the_request_go_out_too(script: Script, by: str):
+    answer = script.get(f"{by}/own")
+    assert (answer.headers["X-Own"], answer.headers["X-Two"], answer.text) == ("1", "2", "own")
+
+
+def test_chunked(script: Script, by: str):
+    answer = script.get(f"{by}/chunked")
     assert answer.headers["Transfer-Encoding"] == "chunked" and answer.body == b"x" * 1000
     assert answer.headers["Content-Length"] is None
 

@@ -25,6 +25,14 @@ class RequestHandler(httpdapi.RequestHandler):
 """
 SECTIONS = """
 LogLevel warn httpdapy:debug
+AliasMatch "^/stand-in(/|$)" "{site}/stand-in/.hwebserver"
+<Directory "{site}/stand-in">
+    <Files ".hwebserver">
+        Require all granted
+        SetHandler python-program
+        PythonOption handler page
+    </Files>
+</Directory>
 <FilesMatch "^(?<kind>page)[.]py$">
     PythonOption matched 1
 </FilesMatch>
@@ -106,6 +114,22 @@ def test_a_kept_walk_is_used_again(fresh: Way):
         return fresh.times_kept() == before
 
     wait_for("twenty requests by one walk", is_used)  # a mount anywhere makes it anew
+
+
+def test_the_walk_to_the_name_that_stands_for_handlers(httpd: Httpd):
+    """There is no such file, as with those of run()."""
+    directory = httpd.site / "stand-in"
+    directory.mkdir()
+    write(directory / "page.py", f"NAME = 'it'\n{PAGE}")
+    kept = f"HDPY0019: the walk to {directory}/.hwebserver is kept"
+
+    def is_kept() -> bool:
+        assert httpd.text("stand-in/any/path") == "it None None stand-in"
+        return kept in (httpd.root / "error.log").read_text()
+
+    wait_for("the walk that is kept", is_kept)
+    (directory / ".htaccess").write_text("PythonOption colour red\n")
+    assert httpd.text("stand-in/other") == "it red None stand-in"
 
 
 def by_rename(way: Way) -> None:
