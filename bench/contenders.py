@@ -28,6 +28,7 @@ _INSTALL = "'make bench-peers' installs it"
 
 EVENT = Setting("event", 2, 16)
 PREFORK = Setting("prefork", 8)
+WORKER = Setting("worker", 2, 8)
 ALONE = Setting("prefork", 1)  #: one process, one thread: nothing but the request's own cost
 
 
@@ -335,20 +336,21 @@ OURS = Contender(
         Setting("event", 2, 16, replicas=8),
         Setting("event", 1, 16, replicas=8),
         PREFORK,
+        Setting("worker", 2, 8, replicas=8),
     ),
     httpdapy,
 )
 MOD_PYTHON = Contender(
     "mod_python",
-    (EVENT, PREFORK),
+    (EVENT, WORKER, PREFORK),
     mod_python,
     _lacking((PARTS.modules / "mod_python.so").exists()),
 )
-BARE = Contender("bare mod_wsgi", (EVENT, PREFORK), mod_wsgi)
-STATIC = Contender("static file", (EVENT, PREFORK), static)
+BARE = Contender("bare mod_wsgi", (EVENT, WORKER, PREFORK), mod_wsgi)
+STATIC = Contender("static file", (EVENT, WORKER, PREFORK), static)
 
 #: What no handler can be faster than.
-EMPTY = Contender("an empty C handler", (EVENT, PREFORK), empty)
+EMPTY = Contender("an empty C handler", (EVENT, WORKER, PREFORK), empty)
 
 MOD_PYTHON_HTACCESS = Contender(
     "mod_python with such an .htaccess",

@@ -14,6 +14,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty
 from typing import TYPE_CHECKING
 
 from ..apache.errors import ConfigError
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
 #: What Apache says when it listens, and after a restart when the new configuration is in force.
 _READY = re.compile(r"\[mpm_\w+:notice\] .*resuming normal operations")
 _CHANGE_TIMEOUT_S = 30.0
-#: What Apache's old processes may take to stop listening then.
-_OLD_PROCESSES_TIMEOUT_S = 5.0
+_ENDED = "the server has ended"
+#: What its processes may take then until there is a new one, and none of the old ones listens.
+_NEW_PROCESSES_TIMEOUT_S = 5.0
 #: The state of a socket that listens, in /proc/net/tcp.
 _LISTENS = "0A"
 #: How many files this process may have open, if the system allows it: each WebSocket is one.
@@ -66,6 +68,7 @@ class LiveService(Service):
         self._over = over
         #: whether end() was called
         self.is_ending = False
+        self._has_ended = False
         self._backend: Backend | None = None
         self._listening_socket: socket.socket | None = None
         self._answers = threading.Event()
@@ -123,6 +126,8 @@ class LiveService(Service):
             return
         change = _Change()
         self._put(self._follow, change)
+        if self._has_ended:  # nobody may have seen it
+            raise OperationFailed(_ENDED)
         if coroutines.is_loop_thread():  # which has a part in it
             return
         if not change.is_over.wait(_CHANGE_TIMEOUT_S):
@@ -149,8 +154,9 @@ class LiveService(Service):
             super().serve()
         finally:
             registry.changed = lambda: None
-            for change in self._changes:
-                change.fail("the server has ended")
+            self._has_ended = True
+            for change in [*self._changes, *self._changes_to_come()]:
+                change.fail(_ENDED)
 
     def _started(self) -> None:
         self.server.registry.changed = self.changed
@@ -187,7 +193,7 @@ class LiveService(Service):
         """Apache listens, or has taken a change over."""
         self._is_loaded = True
         self._is_restarting = False
-        self._wait_for_old_processes()
+        self._wait_for_new_processes()
         self._restart_if_due()
         if not self._is_restarting:  # else the last of the changes came too late for this one
             for change in self._changes:
@@ -200,15 +206,21 @@ class LiveService(Service):
             self._processes_before = _child_processes(self._process.pid)
         super()._restart_if_due()
 
-    def _wait_for_old_processes(self) -> None:
-        """Return when none of those with the old configuration takes connections any more, which
-        they do for a moment after Apache has said that it goes on."""
-        end = time.monotonic() + _OLD_PROCESSES_TIMEOUT_S
-        while any(_sockets(each) & self._listeners_before for each in self._processes_before):
-            if time.monotonic() > end:
+    def _wait_for_new_processes(self) -> None:
+        """Return when none of Apache's processes with the old configuration takes connections any
+        more, which they do for a moment after it has said that it goes on, and one with the new
+        configuration is there: else it would be missing among those of before at the next change.
+        """
+        assert self._process is not None
+        before = self._processes_before
+        end = time.monotonic() + _NEW_PROCESSES_TIMEOUT_S
+        while self._process.poll() is None and time.monotonic() < end:
+            there = set(_child_processes(self._process.pid))
+            if there.difference(before) and not any(
+                _sockets(each) & self._listeners_before for each in there.intersection(before)
+            ):
                 break
             time.sleep(0.002)
-        self._processes_before = []
 
     def _follow(self, change: _Change) -> None:
         """Have *change*, and what else has been registered, in force."""
@@ -236,6 +248,14 @@ class LiveService(Service):
         else:
             self._changes.remove(change)
             change.is_over.set()
+
+    def _changes_to_come(self) -> Iterator[_Change]:
+        """Those that were to be followed."""
+        with suppress(Empty):
+            while True:
+                handle, arguments = self._events.get_nowait()
+                if handle == self._follow:
+                    yield arguments[0]
 
     def _end_apache(self, grace_s: float | None) -> None:
         backend, self._backend = self._backend, None

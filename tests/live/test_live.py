@@ -454,3 +454,28 @@ threading.Event().wait()
             assert script.text(f"/add-on-the-loop?{number}") == str(number)
         wait_for("them", lambda: script.get("/s5/x").status == 200)
         assert script.text("/s4/x") + script.text("/s5/x") == "45"
+
+
+def test_registering_while_the_server_ends(tmp_site):
+    """Who waits for a change to be in force when the server ends hears of it."""
+    source = f"""{SHARED}
+def add(number):
+    while True:
+        try:
+            hwebserver.registerStaticFilesDirectory(".", f"/s{{number}}")
+        except hwebserver.OperationFailed as error:
+            return print("refused:", error, flush=True)
+{SERVE}
+threads = [threading.Thread(target=add, args=[number]) for number in range(4)]
+for each in threads:
+    each.start()
+hwebserver.requestShutdown()
+print("ended", flush=True)
+"""
+    with running_script(tmp_site, source, run=None) as script:
+        wait_for("the end", lambda: "ended" in script.output)
+        script.process.kill()
+        script.wait()
+    assert {line for line in script.output if "refused" in line} <= {
+        "refused: the server has ended"
+    }

@@ -128,7 +128,7 @@ def test_forwarded_hosts_are_not_looked_at_unless_asked_for(guarded):
 
 def test_all_hosts(tmp_site):
     with serving(tmp_site, {}, {"ALLOWED_HOSTS": ["*"]}) as script:
-        for port in script.ports.values():
+        for port in (script.port, script.ports["second"]):
             assert ask(port, Host="whatever.example").status == 200
 
 
@@ -145,7 +145,7 @@ def test_the_address(tmp_site):
 def test_ipv6(tmp_site):
     with serving(tmp_site, {"IPV6": True}, {"ADDRESS": "::1"}) as script:
         assert ask(script.port).status == 200
-        for port in script.ports.values():
+        for port in (script.port, script.ports["second"]):
             connection = http.client.HTTPConnection("::1", port, timeout=10)
             connection.request("GET", "/where")
             assert connection.getresponse().read().split()[1] == b"[::1]:%d" % port
