@@ -8,7 +8,9 @@
  *
  * While no other request is in progress the processor falls asleep meanwhile, and all takes longer: a
  * wait as short as that is often in vain, and cost a tenth of one connection's answers.  So it is one
- * that no client in a loop exceeds; it gives a tenth more.
+ * that no client in a loop exceeds.  And for a client that has been as quick the worker stays awake
+ * for its first moments, which costs no more than to fall asleep and be woken: a third more answers
+ * on one connection.
  */
 #include "linger.h"
 
@@ -16,28 +18,41 @@
 #include "http_config.h"
 #include "http_core.h"
 #include "http_protocol.h"
+#include "http_ssl.h"
+#include "util_filter.h"
 #include "ap_mpm.h"
 #include "apr_atomic.h"
 #include "apr_portable.h"
 
 #include <poll.h>
+#include <sched.h>
+#include <stdint.h>
 #include <string.h>
 #include <time.h>
 
 #include "link.h"
 
+extern module AP_MODULE_DECLARE_DATA httpdapy_module;
+
 #define WAIT_NS 100000
 #define LONE_WAIT_NS 20000000
+#define AWAKE_NS 30000
+#define QUICK_NS 200000
 
 static int is_async;
+static int has_processors; /* more than one: the client does not need ours */
 static unsigned workers = 1;
 static apr_uint32_t busy;
 
 void hdpy_linger_init(unsigned threads)
 {
+    cpu_set_t processors;
+
     workers = threads;
     if (ap_mpm_query(AP_MPMQ_IS_ASYNC, &is_async) != APR_SUCCESS)
         is_async = 0;
+    has_processors = sched_getaffinity(0, sizeof(processors), &processors) == 0
+                  && CPU_COUNT(&processors) > 1;
 }
 
 void hdpy_linger_enter(void)
@@ -52,6 +67,49 @@ void hdpy_linger_leave(void)
         apr_atomic_dec32(&busy);
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * (int64_t)1000000000 + now.tv_nsec;
+}
+
+/* Whether the next request, or the end, is there already: clients may send several at once. */
+static int has_more(request_rec *r)
+{
+    conn_rec *c = r->connection;
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, c->bucket_alloc);
+    apr_status_t status = ap_get_brigade(c->input_filters, bb, AP_MODE_SPECULATIVE,
+                                         APR_NONBLOCK_READ, 1);
+    int found = status == APR_SUCCESS ? !APR_BRIGADE_EMPTY(bb) : !APR_STATUS_IS_EAGAIN(status);
+
+    apr_brigade_destroy(bb);
+    return found;
+}
+
+static void wait_among_others(struct pollfd *readable)
+{
+    static const struct timespec wait = {0, WAIT_NS};
+
+    ppoll(readable, 1, &wait, NULL);
+}
+
+/* Wait for the only client, whose connection notes whether it has been quick. */
+static void wait_alone(struct pollfd *readable, conn_rec *c)
+{
+    static const struct timespec wait = {0, LONE_WAIT_NS};
+    int64_t start = now_ns();
+    int is_there = 0;
+
+    if (has_processors && ap_get_module_config(c->conn_config, &httpdapy_module))
+        while (!is_there && now_ns() - start < AWAKE_NS)
+            is_there = poll(readable, 1, 0);
+    if (!is_there)
+        is_there = ppoll(readable, 1, &wait, NULL) > 0 && now_ns() - start < QUICK_NS;
+    ap_set_module_config(c->conn_config, &httpdapy_module, is_there ? c : NULL);
+}
+
 /* After all that there is to do for the request, before Apache looks whether there is another. */
 static int linger(request_rec *r)
 {
@@ -62,16 +120,19 @@ static int linger(request_rec *r)
 
     if (!is_async || others + 1 >= workers)
         return DECLINED;
-    if (c->master || c->keepalive != AP_CONN_KEEPALIVE || c->aborted || !r->handler
+    if (c->master || ap_ssl_conn_is_ssl(c) /* which may have more than the socket has */
+        || c->keepalive != AP_CONN_KEEPALIVE || c->aborted || !r->handler
         || strcmp(r->handler, HDPY_HANDLER))
         return DECLINED;
     socket = ap_get_conn_socket(c);
-    if (socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS) {
-        const struct timespec wait = {0, others ? WAIT_NS : LONE_WAIT_NS};
+    if (socket && !has_more(r) && apr_os_sock_get(&fd, socket) == APR_SUCCESS) {
         struct pollfd readable = {.fd = fd, .events = POLLIN};
 
         apr_atomic_inc32(&busy);
-        ppoll(&readable, 1, &wait, NULL);
+        if (others)
+            wait_among_others(&readable);
+        else
+            wait_alone(&readable, c);
         apr_atomic_dec32(&busy);
     }
     return DECLINED;
