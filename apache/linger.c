@@ -75,7 +75,8 @@ static int64_t now_ns(void)
     return now.tv_sec * (int64_t)1000000000 + now.tv_nsec;
 }
 
-/* Whether the next request, or the end, is there already: clients may send several at once. */
+/* Whether the next request, or the end, is there already: clients may send several at once.  What is
+ * read here is in the way of the connection's filters, where Apache is going to look for it. */
 static int has_more(request_rec *r)
 {
     conn_rec *c = r->connection;
@@ -120,6 +121,8 @@ static int linger(request_rec *r)
 
     if (!is_async || others + 1 >= workers)
         return DECLINED;
+    if (!c->cs || c->cs->state == CONN_STATE_WRITE_COMPLETION)
+        return DECLINED; /* Apache has looked already */
     if (c->master || ap_ssl_conn_is_ssl(c) /* which may have more than the socket has */
         || c->keepalive != AP_CONN_KEEPALIVE || c->aborted || !r->handler
         || strcmp(r->handler, HDPY_HANDLER))

@@ -179,6 +179,16 @@ static int refuse_version(request_rec *r)
     return HTTP_UPGRADE_REQUIRED;
 }
 
+/* Send what waits for more: so the worker sees at once whether the client goes on (linger.c). */
+static void flush(request_rec *r)
+{
+    conn_rec *c = r->connection;
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, c->bucket_alloc);
+
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(c->bucket_alloc));
+    ap_pass_brigade(c->output_filters, bb);
+}
+
 int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target *target)
 {
     const char *version = apr_table_get(r->headers_in, "Sec-WebSocket-Version");
@@ -221,5 +231,8 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
     apr_table_unset(r->headers_in, HDPY_HEADER_SETTINGS);
     if (!hdpy_answer_has_begun(answer))
         status = explained(r, conf, status);
-    return hdpy_answer_end(answer, status);
+    status = hdpy_answer_end(answer, status);
+    if (status == OK && !r->connection->master)
+        flush(r);
+    return status;
 }

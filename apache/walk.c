@@ -515,7 +515,7 @@ void hdpy_walk_keep(request_rec *r, const char *directory)
 
 void hdpy_walk_register(void)
 {
-    static const char *const core[] = {"core.c", NULL};
-
-    ap_hook_map_to_storage(map_to_storage, NULL, core, APR_HOOK_REALLY_LAST);
+    /* the last before core, whatever others make of the request; to name core as a successor would
+     * put it before all others */
+    ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_LAST - 1);
 }

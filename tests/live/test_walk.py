@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.httpd import Httpd
-from support.site import wait_for
+from support.site import request, wait_for
 
 #: Apache's walk comes before the way into Python.
 ONE_WAY = True
@@ -339,6 +339,14 @@ def test_changes_under_load(fresh: Way):
     for thread in threads:
         thread.join()
     assert set(seen) <= {"old None page sub", *(f"old c{n} page sub" for n in range(20))}
+
+
+def test_what_other_modules_make_of_a_request_comes_first(fresh: Way):
+    """TRACE is Apache's own, also where the walk is kept."""
+    assert fresh.text()
+    answer = request(fresh.httpd.port, "TRACE", f"/{fresh.url}")
+    assert (answer.status, answer.type) == (200, "message/http")
+    assert answer.text.startswith(f"TRACE /{fresh.url} ")
 
 
 def test_many_scripts(httpd: Httpd):
