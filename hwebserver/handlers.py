@@ -70,7 +70,7 @@ class ResponseHandler(RequestHandler):
                 request._is_on_loop = False  # what comes now is all there is
             response = self._checked(request, result)
             if response is not None:
-                whole = None if request.is_answered else response.whole()
+                whole = None if request.is_answered else response._whole()
                 if whole is not None and req.finish_whole(*whole):
                     request.is_answered = True
                 else:

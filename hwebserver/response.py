@@ -151,7 +151,7 @@ class Response:
         if at_once:
             req.flush()
 
-    def whole(self) -> tuple[int, list[tuple[str, str]], bytes] | None:
+    def _whole(self) -> tuple[int, list[tuple[str, str]], bytes] | None:
         """Status, headers and body, if there is nothing more to it."""
         if self._file or self._is_chunked or not self._body or self._status in _BODILESS:
             return None

@@ -288,7 +288,9 @@ def admin(request):
     return hwebserver.Response("administration")
 """
     with running_script(tmp_site, source, run='ports=["other"]') as script:
-        assert set(script.ports) == {"main", "admin", "other"}
+        for name in ("main", "admin", "other"):
+            script.wait_for_port(name)
+        assert len(script.ports) == 3
         assert script.text("/where") == f"main {script.port}"
         assert script.get("/admin").status == 404
         there = script.request("GET", "/where", port="admin")
