@@ -454,27 +454,3 @@ threading.Event().wait()
             assert script.text(f"/add-on-the-loop?{number}") == str(number)
         wait_for("them", lambda: script.get("/s5/x").status == 200)
         assert script.text("/s4/x") + script.text("/s5/x") == "45"
-
-
-def test_registering_while_the_server_ends(tmp_site):
-    """Who waits for a change to be in force when the server ends hears of it."""
-    source = f"""{SHARED}
-is_over = threading.Event()
-def add(number):
-    while not is_over.is_set():
-        try:
-            hwebserver.registerStaticFilesDirectory(".", f"/s{{number}}")
-        except hwebserver.OperationFailed as error:
-            return print("refused:", error, flush=True)
-{SERVE}
-threads = [threading.Thread(target=add, args=[number]) for number in range(4)]
-for each in threads:
-    each.start()
-hwebserver.requestShutdown()
-is_over.set()
-"""
-    with running_script(tmp_site, source, run=None) as script:
-        assert script.wait() == 0
-    assert {line for line in script.output if "refused" in line} <= {
-        "refused: the server has ended"
-    }
