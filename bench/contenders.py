@@ -335,8 +335,8 @@ OURS = Contender(
     (
         Setting("event", 2, 16, replicas=8),
         Setting("event", 1, 16, replicas=8),
-        PREFORK,
         Setting("worker", 2, 8, replicas=8),
+        PREFORK,
     ),
     httpdapy,
 )
