@@ -147,8 +147,8 @@ def sockets(where: str, number: int) -> None:
     """Memory over many WebSockets, some at a time, with messages of all sizes."""
     script.in_background = where == "background"
 
-    def some(server: script.Script) -> None:
-        for _ in range(-(-number // 50)):
+    def some(server: script.Script, count: int) -> None:
+        for _ in range(-(-count // 50)):
             clients = [Client(server.port, "/echo") for _ in range(50)]
             for size in (1, 1000, 100_000):
                 for client in clients:
@@ -157,9 +157,9 @@ def sockets(where: str, number: int) -> None:
                 client.close()
 
     with site() as root, script.running_script(root, ECHO) as server:
-        some(server)
+        some(server, max(3000, number))
         before = processes_kib(server)
-        some(server)
+        some(server, number)
         grown = processes_kib(server) - before
     print(f"{where}: {number} WebSockets, {grown:+} KiB")
     assert grown < GROWTH_KIB
