@@ -15,11 +15,16 @@ python="-I$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("i
 includes="-I$("$apxs" -q INCLUDEDIR) $("$apxs" -q EXTRA_INCLUDES)"
 mkdir -p "$(dirname "$target")"
 
+# the link in one piece, a tenth smaller on a request's way, where the compiler can
+lto=-flto=auto
+echo 'int nothing;' | ${CC:-cc} -shared -fPIC $lto -x c -o "$target.try" - 2>/dev/null || lto=
+rm -f "$target.try"
+
 # compile TARGET FILES AND FLAGS...
 compile() {
     made=$1
     shift
-    ${CC:-cc} -shared -fPIC -std=c11 -D_GNU_SOURCE -O2 -g -fvisibility=hidden -flto=auto ${CFLAGS:-} \
+    ${CC:-cc} -shared -fPIC -std=c11 -D_GNU_SOURCE -O2 -g -fvisibility=hidden $lto ${CFLAGS:-} \
         -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
         $includes -o "$made.new" "$@"
     mv "$made.new" "$made"
