@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handover.h"
 #include "link.h"
 #include "watch.h"
 
@@ -34,6 +35,7 @@ struct hdpy_answer {
     int first_status;         /* the request's before Python had it: an error's in its ErrorDocument */
     const char *document;     /* Apache makes the answer, for this reason; NULL: Python made it */
     const char *redirect;     /* Apache answers with what is at this path; NULL: it does not */
+    const char *client;       /* where the client's connection is to go; NULL: it stays here */
     apr_bucket_brigade *kept; /* a whole small body, to be sent once Python is through */
     apr_bucket_brigade *bb;   /* for what is sent at once on the direct way */
     hdpy_outbox *outbox;      /* for what is sent soon; NULL: nothing was */
@@ -115,8 +117,10 @@ static void take_private_headers(hdpy_answer *answer)
         answer->redirect = apr_pstrdup(r->pool, redirect);
         apr_table_unset(r->headers_out, HDPY_HEADER_REDIRECT);
     }
-    if (r->proxyreq)
+    if (r->proxyreq) {
+        answer->client = apr_pstrdup(r->pool, apr_table_get(r->headers_out, HDPY_HEADER_CLIENT));
         capitalize(r);
+    }
     if (files) {
         hdpy_watch_set(answer->watch_key, files);
         apr_table_unset(r->headers_out, HDPY_HEADER_WATCH);
@@ -146,7 +150,7 @@ static apr_off_t declared_length(request_rec *r)
 /* Whether what Python sends is not the answer. */
 static int is_elsewhere(const hdpy_answer *answer)
 {
-    return answer->document || answer->redirect;
+    return answer->document || answer->redirect || answer->client;
 }
 
 /* ---- the WSGI way -------------------------------------------------------------------------- */
@@ -451,6 +455,24 @@ static int internal_redirect(request_rec *r, const char *location)
     return OK;
 }
 
+/* The process that has accepted the client's WebSocket answers it itself. */
+static int hand_over(const hdpy_answer *answer)
+{
+    request_rec *r = answer->r;
+    apr_status_t status = hdpy_handover(r, answer->client);
+
+    r->status_line = NULL;
+    if (status != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, status, r, "HDPY0027: %s: the WebSocket's connection "
+                      "could not be handed to Python", answer->script);
+        apr_table_clear(r->headers_out);
+        r->status = answer->first_status;
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    r->status = HTTP_SWITCHING_PROTOCOLS; /* for the access log */
+    return OK;
+}
+
 /* An answer that was cut short must not look complete, nor leave the client waiting for the rest:
  * close the connection.  (mod_wsgi, too, keeps Apache from ending a chunked body.) */
 static void close_if_cut_short(const hdpy_answer *answer)
@@ -510,6 +532,8 @@ int hdpy_answer_end(hdpy_answer *answer, int status)
         return apache_document(answer);
     if (answer->redirect)
         return internal_redirect(answer->r, answer->redirect);
+    if (answer->client)
+        return hand_over(answer);
     if (answer->kept) {
         send_kept(answer);
         return OK;

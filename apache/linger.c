@@ -75,9 +75,8 @@ static int64_t now_ns(void)
     return now.tv_sec * (int64_t)1000000000 + now.tv_nsec;
 }
 
-/* Whether the next request, or the end, is there already: clients may send several at once.  What is
- * read here is in the way of the connection's filters, where Apache is going to look for it. */
-static int has_more(request_rec *r)
+/* What is read here is in the way of the connection's filters, where Apache is going to look for it. */
+int hdpy_linger_has_more(request_rec *r)
 {
     conn_rec *c = r->connection;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, c->bucket_alloc);
@@ -128,7 +127,7 @@ static int linger(request_rec *r)
         || strcmp(r->handler, HDPY_HANDLER))
         return DECLINED;
     socket = ap_get_conn_socket(c);
-    if (socket && !has_more(r) && apr_os_sock_get(&fd, socket) == APR_SUCCESS) {
+    if (socket && !hdpy_linger_has_more(r) && apr_os_sock_get(&fd, socket) == APR_SUCCESS) {
         struct pollfd readable = {.fd = fd, .events = POLLIN};
 
         apr_atomic_inc32(&busy);

@@ -2,11 +2,16 @@
 #ifndef HTTPDAPY_LINGER_H
 #define HTTPDAPY_LINGER_H
 
+#include "httpd.h"
+
 /* For register_hooks(). */
 void hdpy_linger_register(void);
 
 /* In each child, before its threads run.  threads: worker threads of the child. */
 void hdpy_linger_init(unsigned threads);
+
+/* Whether the next request, or the end, is there already: clients may send several at once. */
+int hdpy_linger_has_more(request_rec *r);
 
 /* Around a request's handler: how many are busy. */
 void hdpy_linger_enter(void);

@@ -45,6 +45,10 @@
 /* Response header with lines for the log of the virtual host, %xx in them decoded. */
 #define HDPY_HEADER_LOG "Httpdapy-Log"
 
+/* Response header by which a proxied process asks for the client's connection: where it is to be sent,
+ * a space, and a token that goes with it; see handover.c. */
+#define HDPY_HEADER_CLIENT "Httpdapy-Client"
+
 /* Request headers with what a proxied process is to know of a request: facts(), and the settings in
  * force; see proxy.c. */
 #define HDPY_HEADER_REQUEST "Httpdapy-Request"

@@ -2,7 +2,7 @@
  *
  *   PythonSocket path [upgrades]   none   where it listens; upgrades: for WebSockets only
  *
- * mod_proxy_http carries requests and WebSockets there.  What Python is to know of a request beside
+ * mod_proxy_http carries requests there, and WebSockets that are not handed over (handover.c).  What Python is to know of a request beside
  * the client's own headers goes with it in two headers more, which replace any of the client's.  The
  * answer comes back through the same filter as mod_wsgi's (answer.c), so that here, too, Python can
  * leave it to Apache.
@@ -21,6 +21,7 @@
 
 #include "answer.h"
 #include "environment.h"
+#include "handover.h"
 #include "linger.h"
 #include "link.h"
 #include "thread.h"
@@ -125,7 +126,7 @@ static const char *ended(apr_array_header_t *text)
 
 /* The fields are those of interpreters/asgi.py's Facts.  The protocol, which is never empty, is last:
  * spaces at the end would be lost. */
-static const char *facts(request_rec *r)
+static const char *facts(request_rec *r, int can_hand_over)
 {
     apr_array_header_t *text = apr_array_make(r->pool, 256, 1);
     conn_rec *c = r->connection;
@@ -141,6 +142,7 @@ static const char *facts(request_rec *r)
     append(text, r->user);
     append(text, r->uri);
     append(text, apr_table_get(r->headers_in, "Host") ? "Host" : ""); /* mod_proxy adds one */
+    append(text, can_hand_over ? "client" : "");
     append(text, r->protocol);
     return ended(text);
 }
@@ -204,7 +206,7 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
     }
     if (version && strcmp(version, "13") && is_upgrade(r))
         return refuse_version(r);
-    apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, facts(r));
+    apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, facts(r, is_upgrade(r) && hdpy_handover_is_possible(r)));
     if (r->method_number == M_INVALID)
         r->method = "POST"; /* the loop's server does not know it, and has the right one in facts() */
     apr_table_setn(r->headers_in, HDPY_HEADER_SETTINGS, one_field(r, target->settings));

@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ..handlers.constants import REQ_PROCEED
 from ..handlers.errors import ClientGoneError
@@ -25,12 +24,14 @@ from .application import NotFound
 from .asgi import ASGIHandler, Lifespan
 from .connection import GOING_AWAY, Connection, refuse
 from .errors import OperationFailed
+from .handover import Handover, WebSocketProtocol
 from .protocol import Protocol
 from .workers import Workers
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Coroutine
+    from pathlib import Path
 
     from ..handlers.base import RequestHandler
     from ..handlers.request import Request
@@ -58,6 +59,7 @@ _CLOSE_S = 1.0
 class Backend:
     """Answers what Apache sends to the socket *listening* by the handlers of *routers*.
 
+    clients: directory for the socket to which Apache hands connections over; see handover.py.
     threads: how many handlers that are not asynchronous run at once.
     server: the one that has them.
     """
@@ -66,6 +68,7 @@ class Backend:
         self,
         routers: Routers,
         listening: socket.socket,
+        clients: Path,
         threads: int,
         max_request_size: int,
         server: Server,
@@ -74,6 +77,7 @@ class Backend:
         self._max_request_size = max_request_size
         self._server_of_handlers = server
         self._listening = listening
+        self._handover = Handover(clients)
         self._workers = Workers(threads)
         self._sockets: set[_OpenSocket] = set()
         self._streams: set[asyncio.Task[Any]] = set()
@@ -84,7 +88,7 @@ class Backend:
         config = uvicorn.Config(
             self._answer,
             http=Protocol,
-            ws=WebSocketsSansIOProtocol,
+            ws=partial(WebSocketProtocol, self._handover),  # type: ignore[arg-type]
             ws_max_size=min(max_request_size, MAX_MESSAGE_SIZE),
             ws_ping_interval=_PING_S,
             ws_ping_timeout=_PING_S,
@@ -137,6 +141,7 @@ class Backend:
             if transport is not None:
                 with suppress(OSError):
                     os.close(transport.get_extra_info("socket").fileno())
+        self._handover.forget()
         with suppress(OSError):
             os.close(self._listening.fileno())
 
@@ -146,6 +151,7 @@ class Backend:
     # -- start and stop --------------------------------------------------------------------------
 
     async def _start(self) -> None:
+        self._handover.start()
         await self._start_applications()
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._listening]))
         while not self._server.started:
@@ -176,7 +182,7 @@ class Backend:
     def _end_sockets(self) -> None:
         """End the connections of WebSockets that are closed, if the clients have not."""
         for connection in list(self._server.server_state.connections):
-            if isinstance(connection, WebSocketsSansIOProtocol):
+            if isinstance(connection, WebSocketProtocol):
                 connection.shutdown()
 
     def _break_off(self) -> None:
@@ -189,6 +195,7 @@ class Backend:
         for lifespan in self._lifespans.values():
             await lifespan.shutdown()
         self._break_off()
+        self._handover.close()
         self._server.force_exit = True
         self._server.should_exit = True
         if self._serving is not None:
@@ -286,20 +293,23 @@ class _OpenSocket:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._is_accepted = self._is_closed = False
+        self._is_accepted = self._is_closed = self._is_to_go = False
 
     async def send(self, message: Message) -> None:
         """As ASGI has it; raises OSError when it is closed."""
         if self._is_closed:
             raise OSError("the server has closed the WebSocket")
-        if message["type"] == "websocket.accept":
-            self._is_accepted = True
-        elif message["type"] == "websocket.close":
+        if message["type"] == "websocket.close":
             self._is_closed = True
         await self._send(message)
+        if message["type"] == "websocket.accept":
+            self._is_accepted = True
+            if self._is_to_go:
+                await self.go_away()
 
     async def go_away(self) -> None:
-        """Close it since the server ends."""
+        """Close it since the server ends; when it is accepted, if that is about to happen."""
+        self._is_to_go = True
         if self._is_accepted and not self._is_closed:
             await self._close(GOING_AWAY)
 

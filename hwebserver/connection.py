@@ -120,7 +120,10 @@ class Connection:
         """As WebSocket.accept()."""
         if self._state is not _State.CONNECTING:
             raise OperationFailed(f"accept() comes once, and first: the WebSocket is {self._is()}")
-        await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
+        try:
+            await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
+        except OSError:
+            self._is_lost = True
         self._state = _State.OPEN
         self._was_open = True
 

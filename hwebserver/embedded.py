@@ -38,7 +38,7 @@ class Embedded:
     job: origin, as script.run() takes it; server, the name of the one to serve; earlier, how each
     call of run() that was over before this one has ended, by server: None or what it has raised;
     reloads, whether sources are watched; control, the socket to the launcher; listening, that of
-    the event loop.
+    the event loop; clients, the directory for its other one (handover.py).
     """
 
     def __init__(self, job: dict[str, Any]) -> None:
@@ -112,7 +112,14 @@ class Embedded:
 
             listening = socket.socket(fileno=self._job["listening"])
             limit = arguments.max_request_size or MAX_REQUEST_SIZE
-            self._backend = Backend(routers, listening, arguments.max_num_threads, limit, server)
+            self._backend = Backend(
+                routers,
+                listening,
+                Path(self._job["clients"]),
+                arguments.max_num_threads,
+                limit,
+                server,
+            )
             ASGIRequest.is_in_apache = True
             self._backend.start()
             # before the loop ends, which has registered itself there, too

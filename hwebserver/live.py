@@ -179,7 +179,7 @@ class LiveService(Service):
         routers.describe(self._description)
         limit = self._arguments.max_request_size or MAX_REQUEST_SIZE
         self._backend = Backend(
-            routers, listening, self._arguments.max_num_threads, limit, self.server
+            routers, listening, self._clients, self._arguments.max_num_threads, limit, self.server
         )
         self._backend.start()
         yield []

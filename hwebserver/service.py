@@ -12,6 +12,7 @@ import queue
 import re
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -88,6 +89,8 @@ class Service:
         self._events = queue.SimpleQueue()
         self._description = describe(server.registry, arguments)
         self._listeners: dict[str, Listener] = {}
+        #: directory for the sockets to which Apache hands clients' connections over
+        self._clients = Path()
         #: for each process of Apache that has loaded the script a descriptor that tells its end
         self._children: list[int] = []
         self._configuration = ""
@@ -249,6 +252,7 @@ class Service:
         root.path.chmod(0o750)
         if os.geteuid() == 0:
             os.chown(root.path, -1, grp.getgrnam(group).gr_gid)
+        self._clients = _directory_for(root.path / "clients", user, group)
         self._configure = partial(
             configuration, parts, root.path, self._arguments, user, group, is_live=self.is_live
         )
@@ -268,6 +272,7 @@ class Service:
             "is_restart": False,
             "control": receiver.theirs,
             "listening": listening.fileno(),
+            "clients": str(self._clients),
         }
         self._write("job.json", json.dumps(self._job))
         with listening:
@@ -456,6 +461,14 @@ def listening_socket(path: Path, group: str) -> socket.socket:
         path.chmod(0o600)
     listening.listen(_BACKLOG)
     return listening
+
+
+def _directory_for(path: Path, user: str, group: str) -> Path:
+    """A directory that nobody but Apache's user, and root, comes into."""
+    path.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(path, user, group)
+    return path
 
 
 def _allow_many_files(process: int) -> None:

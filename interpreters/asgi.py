@@ -72,6 +72,14 @@ def _settings(header: bytes) -> Settings:
     return found
 
 
+def can_be_handed_over(scope: Scope) -> bool:
+    """Whether Apache can hand over the connection of the client; see apache/handover.c."""
+    for name, value in scope["headers"]:
+        if name == _REQUEST:
+            return bool(value.split(b" ")[11])
+    return False
+
+
 def _field(text: str) -> str:
     return unquote_to_bytes(text).decode("utf-8", "surrogateescape") if "%" in text else text
 
@@ -97,7 +105,8 @@ class ASGIRequest(WSGIRequest):
             raise ForeignRequestError
         self._scope = scope
         # method, remote_addr, remote_port, local_addr, local_port, scheme, server_name,
-        # server_port, user, uri, "Host" if the client has sent one, protocol
+        # server_port, user, uri, "Host" if the client has sent one, "client" if its connection
+        # can be handed over, protocol
         self._facts: list[str] = facts.decode("ascii").split(" ")
         self._lines = []
         self._unended = {}
@@ -147,7 +156,7 @@ class ASGIRequest(WSGIRequest):
 
     @property
     def protocol(self) -> str:
-        return self._facts[11]
+        return self._facts[12]
 
     @property
     def user(self) -> str | None:
