@@ -2,10 +2,10 @@
  *
  *   PythonSocket path [upgrades]   none   where it listens; upgrades: for WebSockets only
  *
- * mod_proxy_http carries requests there, and WebSockets that are not handed over (handover.c).  What Python is to know of a request beside
- * the client's own headers goes with it in two headers more, which replace any of the client's.  The
- * answer comes back through the same filter as mod_wsgi's (answer.c), so that here, too, Python can
- * leave it to Apache.
+ * mod_proxy_http carries requests there, and what comes and goes by WebSockets that are not handed over
+ * (handover.c).  What Python is to know of a request beside the client's own headers goes with it in
+ * two headers more, which replace any of the client's.  The answer comes back through the same filter
+ * as mod_wsgi's (answer.c), so that here, too, Python can leave it to Apache.
  */
 #include "proxy.h"
 

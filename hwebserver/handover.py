@@ -60,7 +60,7 @@ class Handover:
 
     def forget(self) -> None:
         """In a process that was forked: leave it to the other one."""
-        self._socket.detach()
+        os.close(self._socket.detach())
 
     @contextmanager
     def expected(self) -> Iterator[tuple[str, asyncio.Future[socket.socket]]]:
@@ -80,13 +80,15 @@ class Handover:
                 token, descriptors, _, _ = socket.recv_fds(
                     self._socket, _DATAGRAM_MAX, 1, socket.MSG_CMSG_CLOEXEC
                 )
+                clients = [socket.socket(fileno=each) for each in descriptors]
                 coming = self._expected.get(token)
-                for descriptor in descriptors:
-                    client = socket.socket(fileno=descriptor)
-                    if coming is None or coming.done():
+                if coming is None or coming.done():
+                    for client in clients:
                         client.close()
-                    else:
-                        coming.set_result(client)
+                elif clients:
+                    coming.set_result(clients[0])
+                else:  # this process has as many files open as it may
+                    coming.set_exception(ClientDisconnected())
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):

@@ -21,6 +21,7 @@ from support.websocket import (
     PONG,
     TEXT,
     Client,
+    Frame,
     connected,
     frame,
     refused,
@@ -204,6 +205,13 @@ class Slow(hwebserver.WebSocket):
 """
 
 
+#: A frame that means nothing, sent together with the handshake: since Apache has read it, the
+#: connection stays there, as one with TLS does.
+either_way = pytest.mark.parametrize(
+    "early", [b"", frame(PONG)], ids=["handed over", "through Apache"]
+)
+
+
 @pytest.fixture(scope="module")
 def script(module_site):
     with running_script(module_site, SCRIPT) as running:
@@ -259,9 +267,10 @@ def test_ports_and_paths_without_a_class(script: Script):
         assert refused(port, path) == 404
 
 
-def test_a_client_that_vanishes(script: Script, log):
+@either_way
+def test_a_client_that_vanishes(script: Script, log, early: bytes):
     """Its code is 1006, what is sent to it is lost, and after disconnect() nothing can be sent."""
-    client = Client(script.port, "/room/x")
+    client = Client(script.port, "/room/x", body=early)
     client.message()
     client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.socket.close()
@@ -539,11 +548,12 @@ ECHOES: dict[str, tuple[bytes, list[tuple[int, bytes]], int | None]] = {
         *((name, 1) for name, (_, _, code) in ECHOES.items() if code is None),
     ],
 )
-def test_rfc_6455(script: Script, name: str, chop: int):
+@either_way
+def test_rfc_6455(script: Script, name: str, chop: int, early: bytes):
     sent, expected, code = ECHOES[name]
     if chop and len(sent) > 1000:
         chop = 997
-    with connected(script.port, "/echo") as client:
+    with connected(script.port, "/echo", body=early) as client:
         client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if chop:
             for at in range(0, len(sent), chop):
@@ -570,9 +580,10 @@ LATER = {
 
 
 @pytest.mark.parametrize("name", LATER)
-def test_rfc_6455_after_a_message(script: Script, name: str):
+@either_way
+def test_rfc_6455_after_a_message(script: Script, name: str, early: bytes):
     sent, code = LATER[name]
-    with connected(script.port, "/echo") as client:
+    with connected(script.port, "/echo", body=early) as client:
         assert client.text("x") == "x"
         client.send(sent)
         (end,) = client.rest()
@@ -588,11 +599,12 @@ def test_masks_are_taken_off(script: Script):
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_16_megabytes(script: Script, opcode: int):
+@either_way
+def test_16_megabytes(script: Script, opcode: int, early: bytes):
     """In one frame, and in pieces."""
     data = b"0123456789abcdef" * 1024**2
     for sent in (frame(opcode, data), pieces(opcode, *[data[: 1024**2]] * 16)):
-        with connected(script.port, "/echo") as client:
+        with connected(script.port, "/echo", body=early) as client:
             sender = threading.Thread(target=client.send, args=[sent])
             sender.start()
             got = client.message()
@@ -639,6 +651,53 @@ def test_the_key_is_answered(script: Script):
 # -- many, and the end -----------------------------------------------------------------------------
 
 
+def descriptors(script: Script) -> int:
+    """How many files all processes of a script have open."""
+    return sum(len(os.listdir(f"/proc/{process}/fd")) for process in script.processes())
+
+
+def test_apache_hands_connections_over(script: Script):
+    """An open one is one socket, of the process that answers it."""
+    before = descriptors(script)
+    clients = [Client(script.port, "/echo") for _ in range(100)]
+    assert {client.text("x") for client in clients} == {"x"}
+    assert before + 80 < descriptors(script) < before + 130
+    for client in clients:
+        client.close()
+
+
+def test_a_frame_comes_with_the_handshake(script: Script):
+    """Before the answer to that: nothing that Apache has read already is lost."""
+    with connected(script.port, "/echo", body=frame(TEXT, b"early")) as client:
+        assert client.message().data == b"early"
+        assert client.text("late") == "late"
+
+
+def test_pythons_own_event_loop(tmp_site):
+    """Without uvloop."""
+    source = f"import sys\nsys.modules['uvloop'] = None\n{SCRIPT}"
+    with running_script(tmp_site, source) as script:
+        with connected(script.port, "/echo") as client:
+            assert client.text("x" * 100_000) == "x" * 100_000
+            client.send(closing(1000))
+            assert client.rest() == [Frame(CLOSE, struct.pack("!H", 1000))]
+        wait_for("its end", lambda: script.text("/log") == "echo 1 1000")
+
+
+def test_a_connection_that_cannot_be_handed_over(tmp_site):
+    """503; its object, which has accepted it, is told that it is lost."""
+    source = f"""{SCRIPT}
+from httpdapy.hwebserver import handover
+handover._TIMEOUT_S = 0.2
+handover.Handover.start = lambda self: None
+handover.Handover.close = lambda self: None
+"""
+    with running_script(tmp_site, source) as script:
+        script.log.expect("HDPY0027")
+        assert refused(script.port, "/echo") == 503
+        wait_for("its end", lambda: script.text("/log") == "echo 0 1006")
+
+
 def memory(script: Script) -> int:
     """Of all processes of a script, KiB."""
     total = 0
@@ -672,7 +731,8 @@ def test_a_thousand_connections(script: Script):
     raise AssertionError(taken)
 
 
-def test_the_servers_end(tmp_site):
+@either_way
+def test_the_servers_end(tmp_site, early: bytes):
     """By SIGTERM: all connections are closed with 1001, and disconnect() is called."""
     source = (
         SCRIPT
@@ -684,7 +744,7 @@ class Last(hwebserver.WebSocket):
 """
     )
     with running_script(tmp_site, source) as script:
-        clients = [Client(script.port, "/last") for _ in range(20)]
+        clients = [Client(script.port, "/last", body=early) for _ in range(20)]
         began = time.monotonic()
         ends = at_once([script.stop, *(client.frame for client in clients)])
         assert ends[0] == 0 and time.monotonic() - began < 8
@@ -725,7 +785,8 @@ async def block(request):
         assert script.text("/log").split()[0] == "free"
 
 
-def test_a_client_that_reads_slowly(tmp_site):
+@either_way
+def test_a_client_that_reads_slowly(tmp_site, early: bytes):
     """It is sent no more than it takes, others go on, and nothing is lost."""
     source = f"""{SCRIPT}
 @hwebserver.webSocket("/flood")
@@ -737,7 +798,7 @@ class Flood(hwebserver.WebSocket):
 """
     with (
         running_script(tmp_site, source) as script,
-        connected(script.port, "/flood") as slow,
+        connected(script.port, "/flood", body=early) as slow,
         connected(script.port, "/echo") as other,
     ):
 
@@ -756,26 +817,28 @@ class Flood(hwebserver.WebSocket):
         wait_for("all", lambda: sent() == 100)
 
 
-def test_clients_that_are_half_open(tmp_site):
+@either_way
+def test_clients_that_are_half_open(tmp_site, early: bytes):
     """One does not answer pings, one has closed its half: both are lost, and said to be."""
     source = f"""{SCRIPT}
 from httpdapy.hwebserver import backend
 backend._PING_S = 0.5
 """
     with running_script(tmp_site, source) as script:
-        with connected(script.port, "/echo") as silent:
+        with connected(script.port, "/echo", body=early) as silent:
             assert [got.opcode for got in silent.rest()] == [PING, CLOSE]
-        with connected(script.port, "/echo") as half:
+        with connected(script.port, "/echo", body=early) as half:
             half.socket.shutdown(socket.SHUT_WR)
             assert CLOSE not in [got.opcode for got in half.rest()]
         wait_for("the ends", lambda: script.text("/log").splitlines() == ["echo 0 1006"] * 2)
 
 
-def test_the_process_is_killed(tmp_site, way: str):
+@either_way
+def test_the_process_is_killed(tmp_site, way: str, early: bytes):
     """Its clients see the end at once, and another process of Apache answers; in the background
     all ends."""
     with running_script(tmp_site, SCRIPT) as script:
-        with connected(script.port, "/room/x") as client:
+        with connected(script.port, "/room/x", body=early) as client:
             process = int(client.message().data.split()[0])
             os.kill(process, signal.SIGKILL)
             assert client.rest() == []

@@ -51,7 +51,10 @@ def frame(
 
 
 class Client:
-    """A connection after its handshake; status: what that was answered with."""
+    """A connection after its handshake; status: what that was answered with.
+
+    body: sent in one piece with the handshake.
+    """
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class Client:
         head: str = "",
         timeout_s: float = 15.0,
         tls: ssl.SSLContext | None = None,
+        body: bytes = b"",
     ) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
         if tls is not None:
@@ -68,6 +72,7 @@ class Client:
             f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
             f"Sec-WebSocket-Version: 13\r\n{head}\r\n".encode()
+            + body
         )
         self._buffer = b""
         self.status = 0
@@ -143,8 +148,8 @@ def refused(port: int, path: str) -> int:
 
 
 @contextmanager
-def connected(port: int, path: str, head: str = "") -> Iterator[Client]:
-    client = Client(port, path, head)
+def connected(port: int, path: str, head: str = "", body: bytes = b"") -> Iterator[Client]:
+    client = Client(port, path, head, body=body)
     assert client.status == 101, client.head
     try:
         yield client
