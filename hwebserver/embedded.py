@@ -122,6 +122,7 @@ class Embedded:
             )
             ASGIRequest.is_in_apache = True
             self._backend.start()
+            os.register_at_fork(after_in_child=self._backend.forget)
             # before the loop ends, which has registered itself there, too
             threading._register_atexit(self._backend.stop)  # type: ignore[attr-defined]
 

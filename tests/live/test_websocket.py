@@ -698,6 +698,30 @@ handover.Handover.close = lambda self: None
         wait_for("its end", lambda: script.text("/log") == "echo 0 1006")
 
 
+def test_a_process_that_a_handler_forks(tmp_site):
+    """It does not keep connections open that are closed in the one that has them."""
+    source = f"""{SCRIPT}
+import time
+@hwebserver.urlHandler("/fork")
+def fork(request):
+    child = os.fork()
+    if not child:
+        time.sleep(60)
+        os._exit(0)
+    return Response(str(child))
+"""
+    with running_script(tmp_site, source) as script:
+        script.log.allow("DeprecationWarning")
+        with connected(script.port, "/echo") as client:
+            child = int(script.text("/fork"))
+            try:
+                assert client.text("x") == "x"
+                client.close()  # which waits for the end
+                os.kill(child, 0)
+            finally:
+                os.kill(child, signal.SIGKILL)
+
+
 def memory(script: Script) -> int:
     """Of all processes of a script, KiB."""
     total = 0
