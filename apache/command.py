@@ -108,10 +108,17 @@ def pack(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run(arguments: list[str]) -> NoReturn:
+def run(arguments: list[str]) -> int:
     """Run a script that calls hwebserver.run(), as ``python`` does; after --hou, with a hou."""
-    if arguments[0] == "--hou":
-        arguments = ["-m", f"{__package__}.with_hou", *arguments[1:]]
+    has_hou = arguments[0] == "--hou"
+    arguments = arguments[has_hou:]
+    if not arguments:
+        return _fail("--hou is followed by the script to run")
+    script = arguments[0]
+    if not script.startswith("-") and not Path(script).exists():
+        return _fail(f"there is no {script}; name the script to run, or -m and a module")
+    if has_hou:
+        arguments = ["-m", f"{__package__}.with_hou", *arguments]
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *arguments])
 

@@ -273,6 +273,13 @@ def test_missing_directory(tmp_site: Path):
     one_sentence(run("serve", tmp_site / "file"), "file is not a directory")
 
 
+@pytest.mark.parametrize("hou", [(), ("--hou",)])
+def test_missing_script(tmp_site: Path, hou: tuple[str, ...]):
+    script = tmp_site / "missing.py"
+    one_sentence(run("run", *hou, script), f"there is no {script}")
+    one_sentence(run("run", "--hou"), "--hou is followed by the script")
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
