@@ -49,6 +49,8 @@ _PORT_TRIES = 5
 #: How long requests in progress may go on after Ctrl-C or SIGTERM.
 _GRACE_S = 5.0
 _POLL_S = 0.2
+#: What mod_proxy takes of a socket's path, bytes; the kernel takes twelve more.
+_PATH_MAX = 95
 #: Connections that wait for the event loop.
 _BACKLOG = 4096
 #: What Apache says of its own starts and ends.
@@ -446,14 +448,12 @@ def listening_socket(path: Path, group: str) -> socket.socket:
 
     Raises OperationFailed for a path that is too long.
     """
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        listening.bind(str(path))
-    except OSError as error:
-        listening.close()
+    if len(os.fsencode(path)) > _PATH_MAX:
         raise OperationFailed(
-            f"no socket can be at {path} ({error}); set TMPDIR to a directory with a short name"
-        ) from None
+            f"{path} is too long for a socket's path: set TMPDIR to a directory with a shorter one"
+        )
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening.bind(str(path))
     if os.geteuid() == 0:
         os.chown(path, -1, grp.getgrnam(group).gr_gid)
         path.chmod(0o660)
