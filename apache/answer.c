@@ -32,6 +32,7 @@ struct hdpy_answer {
     ap_filter_t *filter;      /* on the WSGI way */
     const char *watch_key;
     const char *script;       /* its file; where the answer is made, mod_proxy has another one */
+    int may_hand_over;        /* the client's connection may be asked for */
     int first_status;         /* the request's before Python had it: an error's in its ErrorDocument */
     const char *document;     /* Apache makes the answer, for this reason; NULL: Python made it */
     const char *redirect;     /* Apache answers with what is at this path; NULL: it does not */
@@ -100,6 +101,7 @@ static void take_private_headers(hdpy_answer *answer)
     const char *files = apr_table_get(r->headers_out, HDPY_HEADER_WATCH);
     const char *status = apr_table_get(r->headers_out, HDPY_HEADER_STATUS);
     const char *lines = apr_table_get(r->headers_out, HDPY_HEADER_LOG);
+    const char *client = apr_table_get(r->headers_out, HDPY_HEADER_CLIENT);
 
     if (lines) {
         log_lines(r, answer->script, apr_pstrdup(r->pool, lines));
@@ -117,10 +119,13 @@ static void take_private_headers(hdpy_answer *answer)
         answer->redirect = apr_pstrdup(r->pool, redirect);
         apr_table_unset(r->headers_out, HDPY_HEADER_REDIRECT);
     }
-    if (r->proxyreq) {
-        answer->client = apr_pstrdup(r->pool, apr_table_get(r->headers_out, HDPY_HEADER_CLIENT));
-        capitalize(r);
+    if (client) {
+        if (answer->may_hand_over)
+            answer->client = apr_pstrdup(r->pool, client);
+        apr_table_unset(r->headers_out, HDPY_HEADER_CLIENT);
     }
+    if (r->proxyreq)
+        capitalize(r);
     if (files) {
         hdpy_watch_set(answer->watch_key, files);
         apr_table_unset(r->headers_out, HDPY_HEADER_WATCH);
@@ -231,6 +236,11 @@ hdpy_answer *hdpy_answer_filter(request_rec *r, const char *watch_key)
     answer->watch_key = watch_key;
     answer->filter = ap_add_output_filter_handle(filter_handle, answer, r, r->connection);
     return answer;
+}
+
+void hdpy_answer_may_hand_over(hdpy_answer *answer)
+{
+    answer->may_hand_over = 1;
 }
 
 int hdpy_answer_has_begun(const hdpy_answer *answer)

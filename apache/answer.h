@@ -17,6 +17,9 @@ void hdpy_answer_register(void);
 /* Before mod_wsgi or mod_proxy runs.  watch_key: what its files are watched under. */
 hdpy_answer *hdpy_answer_filter(request_rec *r, const char *watch_key);
 
+/* The answer may be that the client's connection is to be handed over. */
+void hdpy_answer_may_hand_over(hdpy_answer *answer);
+
 /* Whether anything has come. */
 int hdpy_answer_has_begun(const hdpy_answer *answer);
 

@@ -197,7 +197,7 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
     const char *filename = r->filename, *handler = r->handler, *method = r->method;
     int proxyreq = r->proxyreq;
     hdpy_answer *answer;
-    int status;
+    int can_hand_over, status;
 
     if (!can_ask) { /* the next handler would send the file that has the URL's path */
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: %s: PythonSocket needs mod_proxy and "
@@ -206,12 +206,15 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
     }
     if (version && strcmp(version, "13") && is_upgrade(r))
         return refuse_version(r);
-    apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, facts(r, is_upgrade(r) && hdpy_handover_is_possible(r)));
+    can_hand_over = is_upgrade(r) && hdpy_handover_is_possible(r);
+    apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, facts(r, can_hand_over));
     if (r->method_number == M_INVALID)
         r->method = "POST"; /* the loop's server does not know it, and has the right one in facts() */
     apr_table_setn(r->headers_in, HDPY_HEADER_SETTINGS, one_field(r, target->settings));
     apr_table_setn(r->notes, "proxy-nocanon", "1");
     answer = hdpy_answer_filter(r, target->watch_key);
+    if (can_hand_over)
+        hdpy_answer_may_hand_over(answer);
     r->filename = (char *)hdpy_unparsed_uri(r); /* mod_proxy joins the two */
     r->handler = apr_pstrcat(r->pool, "proxy:unix:", conf->socket, "|http://httpdapy", NULL);
     if (is_upgrade(r) && lock) {

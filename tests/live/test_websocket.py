@@ -666,6 +666,18 @@ def test_apache_hands_connections_over(script: Script):
         client.close()
 
 
+@pytest.mark.foreground("there is one process")
+def test_processes_have_connections_of_their_own(tmp_site):
+    """Each is handed over to the process that has accepted it, whichever took the request."""
+    with running_script(tmp_site, SCRIPT, run="processes=2") as script:
+        clients = [Client(script.port, "/room/x") for _ in range(40)]
+        assert {client.status for client in clients} == {101}
+        said = [client.message().data.split()[0] for client in clients]
+        assert len(set(said)) == 2
+        for client in clients:
+            client.socket.close()
+
+
 def test_a_frame_comes_with_the_handshake(script: Script):
     """Before the answer to that: nothing that Apache has read already is lost."""
     with connected(script.port, "/echo", body=frame(TEXT, b"early")) as client:
