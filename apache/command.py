@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"'--' and options for mod_wsgi-express go with serve, not {parsed.command}")
     parsed.express = tuple(express)
     try:
-        return int(parsed.run(parsed))
+        status = int(parsed.run(parsed))
+        sys.stdout.flush()
+        return status
     except ConfigError as error:
         return _fail(str(error))
     except ServerError as error:

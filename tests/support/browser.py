@@ -46,6 +46,7 @@ class Page:
                     f"--user-data-dir={profile}",
                     url,
                 ],
+                env={**os.environ, "TMPDIR": profile},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
