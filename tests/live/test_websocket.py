@@ -724,6 +724,7 @@ def fork(request):
 """
     with running_script(tmp_site, source) as script:
         script.log.allow("DeprecationWarning")
+        script.log.allow("child = os.fork()")
         with connected(script.port, "/echo") as client:
             child = int(script.text("/fork"))
             try:
