@@ -18,6 +18,7 @@ import pytest
 from support.site import request, wait_for
 
 from httpdapy.apache import installation
+from httpdapy.apache.permissions import serving_user
 from httpdapy.apache.server import free_port
 
 HTTPDAPY = Path(sys.prefix) / "bin/httpdapy"
@@ -436,10 +437,10 @@ def test_config_for_a_system_apache(hello: Path, tmp_site: Path, stock_apache: P
         (root / "conf-enabled").mkdir(exist_ok=True)
         (root / "conf-enabled/httpdapy.conf").write_text(printed.stdout)
         (root / "conf-enabled/site.conf").write_text(f'DocumentRoot "{hello}"\nServerName x\n')
-        user = "www-data" if os.geteuid() == 0 else str(os.geteuid())
+        user, group = serving_user()
         variables = {
             "APACHE_RUN_USER": user,
-            "APACHE_RUN_GROUP": user,
+            "APACHE_RUN_GROUP": group,
             "APACHE_PID_FILE": f"{root}/pid",
             "APACHE_RUN_DIR": str(root),
             "APACHE_LOCK_DIR": str(root),

@@ -199,7 +199,7 @@ def test_what_cannot_be_registered(tmp_site: Path, call: str, message: str):
 
 def test_an_archive_that_apaches_user_cannot_read(tmp_site: Path):
     archive = write_zip(tmp_site / "files.zip", {"a.txt": "a"})
-    archive.chmod(0o600)
+    archive.chmod(0)
     source = """
         import hwebserver
         hwebserver.registerArchiveFile("files.zip", "/zip")
