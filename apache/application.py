@@ -31,7 +31,8 @@ _MODULES = (
 _TLS_MODULES = ("socache_shmcb", "ssl")
 #: Threads for requests that wait for their turn in Python, or have nothing to do with it (turns.c).
 _SPARE_THREADS = 64
-#: Threads for what the event loop answers: a WebSocket keeps one for as long as it is open.
+#: Threads for what the event loop answers: an async handler in progress keeps one, and so does a
+#: WebSocket that Apache cannot hand over (handover.c).
 _LOOP_THREADS = 1100
 #: Slots for processes that finish requests after a restart.
 _SPARE_SLOTS = 8

@@ -472,7 +472,8 @@ def _directory_for(path: Path, user: str, group: str) -> Path:
 
 
 def _allow_many_files(process: int) -> None:
-    """Let a process have as many files open as its limit may be raised to: a WebSocket is three."""
+    """Let a process have as many files open as its limit may be raised to: a WebSocket is one, or
+    three if Apache cannot hand it over."""
     with suppress(OSError, ValueError):
         _, most = resource.prlimit(process, resource.RLIMIT_NOFILE)
         resource.prlimit(process, resource.RLIMIT_NOFILE, (most, most))
