@@ -6,10 +6,13 @@
  * at most the worker waits for it, as long as other workers are free: 64 connections get a tenth more
  * answers so (2026-11, two cores).
  *
- * While no other request is in progress the processor falls asleep meanwhile, and all takes longer: a
- * wait as short as that is often in vain, and cost a tenth of one connection's answers.  So it is one
- * that no client in a loop exceeds.  And for a client that has been as quick the worker stays awake
- * for its first moments, which costs no more than to fall asleep and be woken: a third more answers
+ * For a client that has been as quick the worker stays awake for its first moments, and lets the
+ * processor be used by who has work to do.  To fall asleep and be woken costs more, both here and for
+ * the one who wakes: a quarter more answers on eight connections, for less time of the processor.
+ *
+ * While no other request is in progress the processor falls asleep with the worker, and all takes
+ * longer: a wait as short as that is often in vain, and cost a tenth of one connection's answers.  So
+ * it is one that no client in a loop exceeds, and the worker stays awake longer: a third more answers
  * on one connection.
  */
 #include "linger.h"
@@ -37,6 +40,7 @@ extern module AP_MODULE_DECLARE_DATA httpdapy_module;
 #define WAIT_NS 100000
 #define LONE_WAIT_NS 20000000
 #define AWAKE_NS 30000
+#define YIELDS 16
 #define QUICK_NS 200000
 
 static int is_async;
@@ -88,25 +92,39 @@ int hdpy_linger_has_more(request_rec *r)
     return found;
 }
 
-static void wait_among_others(struct pollfd *readable)
+int hdpy_linger_awake(int fd)
 {
-    static const struct timespec wait = {0, WAIT_NS};
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    int is_there = 0;
 
-    ppoll(readable, 1, &wait, NULL);
+    for (int i = 0; !is_there && i < YIELDS; i++) {
+        if (i)
+            sched_yield();
+        is_there = poll(&readable, 1, 0);
+    }
+    return is_there;
 }
 
-/* Wait for the only client, whose connection notes whether it has been quick. */
-static void wait_alone(struct pollfd *readable, conn_rec *c)
+static int comes_awake_alone(struct pollfd *readable, int64_t start)
 {
-    static const struct timespec wait = {0, LONE_WAIT_NS};
+    int is_there = 0;
+
+    while (!is_there && has_processors && now_ns() - start < AWAKE_NS)
+        is_there = poll(readable, 1, 0);
+    return is_there;
+}
+
+/* Wait for a client, whose connection notes whether it has been quick. */
+static void wait_for_more(struct pollfd *readable, conn_rec *c, int is_alone)
+{
+    const struct timespec asleep = {0, is_alone ? LONE_WAIT_NS : WAIT_NS};
     int64_t start = now_ns();
     int is_there = 0;
 
-    if (has_processors && ap_get_module_config(c->conn_config, &httpdapy_module))
-        while (!is_there && now_ns() - start < AWAKE_NS)
-            is_there = poll(readable, 1, 0);
+    if (ap_get_module_config(c->conn_config, &httpdapy_module))
+        is_there = is_alone ? comes_awake_alone(readable, start) : hdpy_linger_awake(readable->fd);
     if (!is_there)
-        is_there = ppoll(readable, 1, &wait, NULL) > 0 && now_ns() - start < QUICK_NS;
+        is_there = ppoll(readable, 1, &asleep, NULL) > 0 && now_ns() - start < QUICK_NS;
     ap_set_module_config(c->conn_config, &httpdapy_module, is_there ? c : NULL);
 }
 
@@ -131,10 +149,7 @@ static int linger(request_rec *r)
         struct pollfd readable = {.fd = fd, .events = POLLIN};
 
         apr_atomic_inc32(&busy);
-        if (others)
-            wait_among_others(&readable);
-        else
-            wait_alone(&readable, c);
+        wait_for_more(&readable, c, !others);
         apr_atomic_dec32(&busy);
     }
     return DECLINED;

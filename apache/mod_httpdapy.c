@@ -245,6 +245,7 @@ static void register_hooks(apr_pool_t *p)
     hdpy_htaccess_register();
     hdpy_linger_register();
     hdpy_plain_register();
+    hdpy_proxy_register();
     hdpy_static_register();
     hdpy_walk_register();
     hdpy_wsgi_register();

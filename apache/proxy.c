@@ -14,8 +14,10 @@
 #include "http_connection.h"
 #include "http_log.h"
 #include "http_protocol.h"
+#include "apr_portable.h"
 #include "apr_strings.h"
 #include "apr_thread_mutex.h"
+#include "util_filter.h"
 
 #include <string.h>
 
@@ -45,6 +47,8 @@ void hdpy_proxy_init(apr_pool_t *p)
     can_ask = ap_find_linked_module("mod_proxy_http.c") != NULL;
     apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, p);
 }
+
+/* ---- WebSockets that stay here ------------------------------------------------------------- */
 
 static void enter(upgraded *entry)
 {
@@ -88,6 +92,44 @@ void hdpy_proxy_stop(unsigned seconds)
     if (lock && all_upgraded && hdpy_thread_start(&thread, close_all, NULL))
         pthread_detach(thread);
 }
+
+/* ---- waiting for the answer ---------------------------------------------------------------- */
+
+/* A request is on its way to the loop, and nothing of its answer has been read. */
+static _Thread_local int is_waiting;
+static ap_filter_rec_t *wait_handle;
+
+/* A loop that is busy answers several requests in one go.  The worker stays awake for a moment, with
+ * the processor for who has work to do: asleep, it costs the loop more time to wake it than to
+ * answer.  A quarter more answers on eight connections (2026-11, two cores). */
+static apr_status_t wait_awake(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode,
+                               apr_read_type_e block, apr_off_t readbytes)
+{
+    apr_os_sock_t fd;
+
+    if (is_waiting && mode == AP_MODE_GETLINE && block == APR_BLOCK_READ) {
+        is_waiting = 0;
+        if (apr_os_sock_get(&fd, ap_get_conn_socket(f->c)) == APR_SUCCESS)
+            hdpy_linger_awake(fd);
+    }
+    return ap_get_brigade(f->next, bb, mode, block, readbytes);
+}
+
+/* A connection to the loop, which mod_proxy opens while it asks for us. */
+static int pre_connection(conn_rec *c, void *socket)
+{
+    if (is_waiting)
+        ap_add_input_filter_handle(wait_handle, NULL, NULL, c);
+    return OK;
+}
+
+void hdpy_proxy_register(void)
+{
+    wait_handle = ap_register_input_filter("HTTPDAPY_WAIT", wait_awake, NULL, AP_FTYPE_CONNECTION);
+    ap_hook_pre_connection(pre_connection, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
 
 static int is_upgrade(request_rec *r)
 {
@@ -225,7 +267,9 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
         leave(&entry);
     } else {
         hdpy_linger_enter();
+        is_waiting = 1;
         status = ap_run_handler(r);
+        is_waiting = 0;
         hdpy_linger_leave();
     }
     r->filename = (char *)filename;

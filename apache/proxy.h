@@ -7,6 +7,9 @@
 #include "settings.h"
 #include "target.h"
 
+/* For register_hooks(). */
+void hdpy_proxy_register(void);
+
 /* Whether PythonSocket sends the request there. */
 int hdpy_proxy_takes(request_rec *r, const hdpy_dir_conf *conf);
 
