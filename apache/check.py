@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import TextIO
 
@@ -133,10 +134,23 @@ class _Checker:
         interpreter, replicas, text = answer.split("\n", 2)
         name = interpreter or "main_interpreter"
         self._line("  runs in", f"interpreter {name}" + _replicas(replicas))
+        for script in scripts:
+            self._compiles(script)
         settings = Settings(text)
         for option, value in settings.options.items():
             where = settings.set_in[option] or "the server's configuration"
             self._line("  option", f"{option} = {value}  (set in {where})")
+
+
+    def _compiles(self, script: Path) -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                compile(script.read_bytes(), script, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            self._problem(f"{script}: {type(error).__name__}: {error}; correct it")
+        except OSError:
+            pass  # said above
 
 
 def _replicas(text: str) -> str:

@@ -7,6 +7,7 @@ PythonOption zope_conf names the configuration of a Zope site, all URLs are that
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ def _import_zope() -> None:
             raise
         raise PublisherError(
             "httpdapi_publisher needs Zope, which this Python does not have. Install it: "
-            "pip install 'httpdapy[zope]'"
+            f"{sys.prefix}/bin/python -m pip install 'Zope>=6'"
         ) from error
 
 

@@ -10,7 +10,6 @@ import json
 import os
 import queue
 import re
-import resource
 import select
 import shutil
 import signal
@@ -53,6 +52,9 @@ _POLL_S = 0.2
 _PATH_MAX = 95
 #: Connections that wait for the event loop.
 _BACKLOG = 4096
+#: Runs a command with as many files open as its limit may be raised to, before it starts others: a
+#: WebSocket is one, or three if Apache cannot hand it over.
+_WITH_MANY_FILES = ("/bin/sh", "-c", 'ulimit -S -n "$(ulimit -H -n)"; exec "$0" "$@"')
 #: What Apache says of its own starts and ends.
 _CHATTER = re.compile(r"\[[^]]*\] \[(core|mpm_\w+):notice\] ")
 
@@ -290,14 +292,13 @@ class Service:
         self._write("httpd.conf", self._configuration)
         self._command: list[str | Path] = [parts.httpd, "-f", root.path / "httpd.conf"]
         self._process = process = Process(
-            [*self._command, "-DFOREGROUND"],
+            [*_WITH_MANY_FILES, *self._command, "-DFOREGROUND"],
             root,
             environment=parts.environment(),
             pass_fds=descriptors,
             error_line=self._error_line,
             output=_output,
         )
-        _allow_many_files(process.pid)
         threading.Thread(target=self._wait_for_end, args=[process], daemon=True).start()
 
     def _error_line(self, line: str) -> None:
@@ -469,14 +470,6 @@ def _directory_for(path: Path, user: str, group: str) -> Path:
     if os.geteuid() == 0:
         shutil.chown(path, user, group)
     return path
-
-
-def _allow_many_files(process: int) -> None:
-    """Let a process have as many files open as its limit may be raised to: a WebSocket is one, or
-    three if Apache cannot hand it over."""
-    with suppress(OSError, ValueError):
-        _, most = resource.prlimit(process, resource.RLIMIT_NOFILE)
-        resource.prlimit(process, resource.RLIMIT_NOFILE, (most, most))
 
 
 def _takes(callback: Callable[..., object], count: int) -> bool:

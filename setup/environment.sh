@@ -35,8 +35,10 @@ ln -sfn ../hwebserver/alias .typing/hwebserver
 ln -sfn ../webapiclient.py .typing/webapiclient.py
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo "$PWD/.typing" >"$site/httpdapy.pth"
+# (for the shell, then for Python, since a path with a space cannot be in the first line)
 cat >"$venv/bin/httpdapy" <<END
-#!$whole/bin/python
+#!/bin/sh
+"exec" "$whole/bin/python" "\$0" "\$@"
 import sys
 
 from httpdapy.apache.command import main

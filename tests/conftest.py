@@ -1,5 +1,6 @@
 """What all tests may import: the support package."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# They hide what users see: output that is lost at the end, files that are compiled.
+for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+    os.environ.pop(name, None)
 
 # A shell that starts this in the background has interrupts ignored; servers under test are not to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -381,13 +381,15 @@ def test_check_finds_what_is_wrong(hello: Path):
     (hello / "broken/.htaccess").write_text("Foo\n")
     (hello / "unmapped/.htaccess").write_text("RemoveHandler .py\n")
     (hello / "closed/page.py").chmod(0)
+    (hello / "wrong.py").write_text("def f(:\n")
     done = run("check", hello)
     problems = [line for line in done.stdout.splitlines() if "PROBLEM" in line]
     assert done.returncode == 2
     assert any("broken/.htaccess: Invalid command 'Foo'" in line for line in problems)
     assert any("page.py is not handed to Python" in line for line in problems)
     assert any("closed/page.py cannot be read" in line and "chmod o+r" in line for line in problems)
-    assert "To put right: 3." in done.stdout
+    assert any("wrong.py: SyntaxError: " in line and "line 1" in line for line in problems)
+    assert "To put right: 4." in done.stdout
 
 
 def test_check_into_a_closed_pipe(hello: Path):

@@ -107,12 +107,14 @@ def test_graceful_restarts_under_load(tmp_site: Path, mpm: str):
     with Httpd(tmp_site, "PythonReplicas 2", mpm=mpm) as httpd:
         with Load(httpd.port, "/a/page.py", 3) as a, Load(httpd.port, "/b/page.py", 3) as b:
             for _ in range(2):
-                before = set(children(httpd))
                 a.more(50)
                 b.more(50)
+                before = set(children(httpd))
                 httpd.process.send_signal(signal.SIGUSR1)
-                wait_for("new processes", lambda: set(children(httpd)) - before)  # noqa: B023
-            a.more(50)
+                wait_for(
+                    "answers of new processes",
+                    lambda: set(map(str, set(children(httpd)) - before)) & a.pids,  # noqa: B023
+                )
         assert not a.failures + b.failures
         assert len(a.pids) > 2
 

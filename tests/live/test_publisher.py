@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import socket
+import sys
 
 import pytest
 from support.guide import DOCS, blocks
@@ -582,7 +583,7 @@ def test_without_zope_the_error_names_the_remedy():
             "raise ModuleNotFoundError(\"No module named 'zExceptions'\", name='zExceptions')\n",
         )
         site.write("page.py", "")
-        site.log.expect("pip install 'httpdapy[zope]'")
+        site.log.expect(f"{sys.prefix}/bin/python -m pip install 'Zope>=6'")
         site.log.expect("page]")
         assert site.get("page/x").status == 500
         server.settle()

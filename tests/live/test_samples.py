@@ -212,7 +212,7 @@ def test_publisher_without_zope_says_what_to_install():
         server.log.expect("publisher/hello]")  # the traceback
         answer = server.request("GET", "/publisher/hello")
         assert answer.status == 500
-        assert "pip install &#x27;httpdapy[zope]&#x27;" in answer.text
+        assert "pip install &#x27;Zope&gt;=6&#x27;" in answer.text
         server.settle()
         server.log.check()
 

@@ -678,6 +678,32 @@ def test_processes_have_connections_of_their_own(tmp_site):
             client.socket.close()
 
 
+def test_apache_may_have_many_files_open(tmp_site):
+    """As many as the limit may be raised to, whatever it is for the script."""
+    source = f"""{SCRIPT}
+import resource
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, most))
+"""
+    with running_script(tmp_site, source) as script:
+        apache = [limits(process) for process in script.processes() if is_apache(process)]
+        _, most = limits(script.process.pid)
+        assert len(apache) > 1 and set(apache) == {(most, most)}
+
+
+def limits(process: int) -> tuple[str, str]:
+    """How many files it may have open, and how many it could ask for."""
+    with open(f"/proc/{process}/limits") as file:
+        (line,) = (line for line in file if line.startswith("Max open files"))
+    soft, hard = line.split()[3:5]
+    return soft, hard
+
+
+def is_apache(process: int) -> bool:
+    with open(f"/proc/{process}/comm") as file:
+        return file.read().strip() in ("apache2", "httpd")
+
+
 def test_a_frame_comes_with_the_handshake(script: Script):
     """Before the answer to that: nothing that Apache has read already is lost."""
     with connected(script.port, "/echo", body=frame(TEXT, b"early")) as client:
