@@ -141,7 +141,6 @@ class _Checker:
             where = settings.set_in[option] or "the server's configuration"
             self._line("  option", f"{option} = {value}  (set in {where})")
 
-
     def _compiles(self, script: Path) -> None:
         try:
             with warnings.catch_warnings():
