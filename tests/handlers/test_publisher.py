@@ -115,7 +115,7 @@ def without_zope(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_missing_zope(without_zope: pytest.MonkeyPatch):
     without_zope.setitem(sys.modules, "zExceptions", None)
-    with pytest.raises(PublisherError, match=r"pip install 'httpdapy\[zope\]'"):
+    with pytest.raises(PublisherError, match=r"bin/python -m pip install 'Zope>=6'"):
         publisher._import_zope()
 
 
