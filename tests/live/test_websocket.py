@@ -376,7 +376,7 @@ def test_messages_of_one_connection_wait_for_one_another(script: Script):
             client.send(frame(TEXT, b"1") + frame(TEXT, b"2"))
         for client in (one, two):
             assert [client.message().data for _ in range(2)] == [b"1", b"2"]
-        assert 0.4 <= time.monotonic() - began < 0.75
+        assert 0.39 < time.monotonic() - began < 0.75  # the loop counts milliseconds
 
 
 def test_what_is_no_class(tmp_site):
