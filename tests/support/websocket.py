@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pytest
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
@@ -48,6 +50,55 @@ def frame(
     padded = data + bytes(-len(data) % 4)
     number = int.from_bytes(padded) ^ int.from_bytes(key * (len(padded) // 4))
     return head + key + number.to_bytes(len(padded))[: len(data)]
+
+
+def closing(code: int, reason: bytes = b"") -> bytes:
+    """The frame that closes a connection."""
+    return frame(CLOSE, struct.pack("!H", code) + reason)
+
+
+#: A frame that means nothing, sent together with the handshake: since Apache has read it, the
+#: connection stays there, as one with TLS does.
+either_way = pytest.mark.parametrize(
+    "early", [b"", frame(PONG)], ids=["handed over", "through Apache"]
+)
+
+#: A script with a log, and a class that sends back what it gets.
+ECHO = """
+import os
+import hwebserver
+from hwebserver import Response
+
+log = []
+
+@hwebserver.urlHandler("/log")
+def said(request):
+    return Response("\\n".join(log))
+
+@hwebserver.urlHandler("/pid")
+def pid(request):
+    return Response(str(os.getpid()))
+
+@hwebserver.webSocket("/echo")
+class Echo(hwebserver.WebSocket):
+    async def connect(self, req):
+        self.number = 0
+        await self.accept()
+
+    async def receive(self, text_data=None, bytes_data=None):
+        assert (text_data is None) != (bytes_data is None)
+        self.number += 1
+        await self.send(bytes_data if text_data is None else text_data)
+
+    async def disconnect(self, code):
+        log.append(f"echo {self.number} {code}")
+
+@hwebserver.webSocket("/whose")
+class Whose(hwebserver.WebSocket):
+    async def connect(self, req):
+        await self.accept()
+        await self.send(str(os.getpid()))
+"""
 
 
 class Client:
