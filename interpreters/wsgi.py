@@ -181,7 +181,13 @@ class WSGIRequest(Derived):
         return found
 
     def read(self, size: int | None = -1, /) -> bytes:
-        return self._read("read", size)
+        if size is None or size <= _PIECE:
+            return self._read("read", size)
+        pieces = []  # mod_wsgi would ask for so much memory before it reads a byte
+        while size and (data := self._read("read", min(size, _PIECE))):
+            pieces.append(data)
+            size -= len(data)
+        return b"".join(pieces)
 
     def readline(self, limit: int | None = -1, /) -> bytes:
         return self._read("readline", limit)

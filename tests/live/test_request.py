@@ -174,6 +174,13 @@ def handle(site: Site, *lines: str) -> None:
     )
 
 
+@pytest.mark.parametrize("size", [0, 1, 300_000])
+def test_more_than_there_is_can_be_asked_for(site: Site, size: int):
+    """It takes no more memory than what there is."""
+    handle(site, "r.write(r.read(1 << 50))")
+    assert site.request("POST", "page.py", b"x" * size).body == b"x" * size
+
+
 def test_write_takes_any_bytes(site: Site):
     handle(site, "r.write(b'a')", "r.write(bytearray(b'b'))", "r.write(memoryview(b'c'))")
     assert site.get("page.py").body == b"abc"

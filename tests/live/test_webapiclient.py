@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 from support.guide import DOCS, blocks
-from support.programs import program
+from support.programs import ENVIRONMENT, program
 from support.script import Script, running_script
 from support.site import at_once
 
@@ -236,6 +236,7 @@ def curl(*arguments: str) -> str:
         [program("curl"), "--silent", "--show-error", "--max-time", "20", *arguments],
         capture_output=True,
         check=True,
+        env=ENVIRONMENT,
     )
     return done.stdout.decode()
 

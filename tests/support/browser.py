@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
 
-from .programs import program
+from .programs import ENVIRONMENT, program
 
 _DEADLINE_S = 40.0
 
@@ -46,7 +46,7 @@ class Page:
                     f"--user-data-dir={profile}",
                     url,
                 ],
-                env={**os.environ, "TMPDIR": profile},
+                env={**ENVIRONMENT, "TMPDIR": profile},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 start_new_session=True,

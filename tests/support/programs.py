@@ -5,6 +5,9 @@ import shutil
 
 import pytest
 
+#: What they are started with: what is preloaded is for servers (setup/asan.sh).
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
 
 def program(name: str) -> str:
     """Its path.  The test is left out where it is missing, but not in CI: there it fails."""
