@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from live.test_processes import MPMS, SLOW, Load, children
-from live.test_websocket import memory as processes_kib
+from live.test_websocket_connections import memory as processes_kib
 from support import script
 from support.httpd import Httpd
 from support.site import wait_for
