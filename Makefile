@@ -2,7 +2,7 @@
 #   PYTHON=/path/to/python3  use this Python         VENV=.venv-3.11  in an environment of its own
 #   SITE=samples             the directory to serve  ARGS="--port 0"  further options of the command
 #   ARGS=600                 make fuzz for so many seconds
-#   QUICK=1                  make bench in two minutes
+#   QUICK=1                  make bench in four minutes
 VENV ?= .venv
 SITE ?= samples
 PYTHON_FILES = apache client conf handlers hwebserver interpreters __init__.py httpdapi.py webapiclient.py
