@@ -1,4 +1,4 @@
-"""WebSockets: classes of webSocket(), and RFC 6455."""
+"""WebSockets: classes of webSocket()."""
 
 import socket
 import struct
@@ -10,6 +10,7 @@ from support.site import wait_for
 from support.websocket import (
     BINARY,
     CLOSE,
+    ECHO,
     TEXT,
     Client,
     connected,
@@ -22,20 +23,14 @@ from support.websocket import (
 ONE_WAY = True
 LIVE = True
 
-SCRIPT = """
+SCRIPT = (
+    ECHO
+    + """
 import asyncio
-import os
 import threading
-import hwebserver
-from hwebserver import Response
 
 hwebserver.setSettingsForPort({"ALLOW_SYSTEM_PORT": True}, "second")
-log = []
 sockets = []
-
-@hwebserver.urlHandler("/log")
-def said(request):
-    return Response("\\n".join(log))
 
 @hwebserver.urlHandler("/clear")
 def clear(request):
@@ -74,20 +69,6 @@ def tell_elsewhere(request):
 @hwebserver.urlHandler("/echo")
 def same_path(request):
     return Response("no WebSocket")
-
-@hwebserver.webSocket("/echo")
-class Echo(hwebserver.WebSocket):
-    async def connect(self, req):
-        self.number = 0
-        await self.accept()
-
-    async def receive(self, text_data=None, bytes_data=None):
-        assert (text_data is None) != (bytes_data is None)
-        self.number += 1
-        await self.send(bytes_data if text_data is None else text_data)
-
-    async def disconnect(self, code):
-        log.append(f"echo {self.number} {code}")
 
 @hwebserver.webSocket("/room", is_prefix=True, ports=["main", "second"])
 class Room(hwebserver.WebSocket):
@@ -194,6 +175,7 @@ class Slow(hwebserver.WebSocket):
         await asyncio.sleep(0.2)
         await self.send(text_data)
 """
+)
 
 
 @pytest.fixture(scope="module")
