@@ -18,6 +18,7 @@ from ..interpreters.link import HEADER_REPORT, REPORT_TYPE
 from . import config
 from .errors import ConfigError, ServerError
 from .installation import Installation
+from .listening import available_port
 from .permissions import check_readable, own_parts, serving_user
 from .process import Process, Root
 
@@ -25,7 +26,6 @@ from .process import Process, Root
 MAX_DIRECTORIES = 1000
 
 _START_TIMEOUT_S = 30.0
-_PORT_TRIES = 5
 _LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
 
 
@@ -99,18 +99,9 @@ class Server:
 
         Raises ConfigError for what has to be put right first, ServerError when Apache ends.
         """
-        for attempt in range(1, _PORT_TRIES + 1):
-            self.port = free_port(self.settings.host, self.settings.port)
-            self._launch()
-            try:
-                self._wait_until_it_answers()
-            except ServerError as error:
-                self.stop()
-                taken = any("could not bind" in line for line in error.log)
-                if taken and self.settings.port == 0 and attempt < _PORT_TRIES:
-                    continue  # another process was quicker
-                raise
-            return
+        self.port = free_port(self.settings.host, self.settings.port)
+        self._launch()
+        self._wait_until_it_answers()
 
     def _launch(self) -> None:
         self._root = root = Root()
@@ -252,9 +243,12 @@ def directories(site: Path) -> Iterator[Path]:
 
 
 def free_port(host: str, port: int) -> int:
-    """*port*, or for 0 one that is free.  Raises ConfigError if it cannot be listened on."""
+    """*port*, or for 0 one of the kernel's, kept for us for a minute.
+
+    Raises ConfigError if it cannot be listened on.
+    """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
+        family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
@@ -262,17 +256,13 @@ def free_port(host: str, port: int) -> int:
             f"the host {host} is unknown ({error.strerror}); name an address of this machine "
             "with --host"
         ) from None
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-            probe.listen()
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen at {host}:{port} ({error.strerror}); choose another port with "
-                "--port, 0 takes a free one"
-            ) from None
-        return int(probe.getsockname()[1])
+    try:
+        return available_port(family, address)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen at {host}:{port} ({error.strerror}); choose another port with "
+            "--port, 0 takes a free one"
+        ) from None
 
 
 def _write_server_root(arguments: list[str]) -> dict[str, Any]:

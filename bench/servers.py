@@ -155,12 +155,12 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def wait_for_answer(self) -> bool:
-        """False if it ended instead.  Raises BenchError after _START_TIMEOUT_S."""
+    def wait_for_answer(self) -> None:
+        """Raises BenchError if it ends instead, and after _START_TIMEOUT_S."""
         start = time.perf_counter()
         while time.perf_counter() - start < _START_TIMEOUT_S:
             if self.process.poll() is not None:
-                return False
+                raise BenchError(f"the server for {self.url} does not start")
             try:
                 urllib.request.urlopen(self.url, timeout=30).close()
             except urllib.error.HTTPError:
@@ -169,7 +169,7 @@ class Server:
                 time.sleep(0.005)
                 continue
             self.start_up_s = time.perf_counter() - start
-            return True
+            return
         raise BenchError(f"no answer at {self.url}")
 
     def _crashes(self) -> list[str]:
@@ -206,32 +206,28 @@ def started(
 
     wrap: a command to run it under.  A BenchError that is about it gets the end of its log.
     """
-    for _ in range(3):
-        port = free_port("127.0.0.1", 0)
-        with (root / "output.log").open("wb") as output:
-            process = subprocess.Popen(
-                # ended by the kernel, if we are killed
-                ["setpriv", "--pdeathsig", "TERM", "--", *wrap, *command(port)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=root,
-                env=_environment(),
-                start_new_session=True,  # Ctrl-C is for us
-            )
-        server = Server(process, port, root, page, stop)
-        try:
-            if server.wait_for_answer():
-                yield server
-                return
-        except BenchError as error:
-            if server.address not in str(error):
-                raise
-            raise BenchError(f"{error}\n{server.last_log()}") from None
-        finally:
-            server.end()
-        # perhaps another process took the port first
-    raise BenchError(f"a server does not start: {server.last_log()}")
+    port = free_port("127.0.0.1", 0)
+    with (root / "output.log").open("wb") as output:
+        process = subprocess.Popen(
+            # ended by the kernel, if we are killed
+            ["setpriv", "--pdeathsig", "TERM", "--", *wrap, *command(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=root,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C is for us
+        )
+    server = Server(process, port, root, page, stop)
+    try:
+        server.wait_for_answer()
+        yield server
+    except BenchError as error:
+        if server.address not in str(error):
+            raise
+        raise BenchError(f"{error}\n{server.last_log()}") from None
+    finally:
+        server.end()
 
 
 @contextmanager

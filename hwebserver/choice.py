@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..apache.listening import available_port
 from .errors import OperationFailed
 from .registry import MAIN
 
@@ -44,7 +45,7 @@ def choose(
         if number in taken:
             continue
         found, reason = _free(address, family, number)
-        while found in taken:  # the system gives the same one again, since nobody listens there yet
+        while found in taken:  # a number from the settings, where nobody listens yet
             found, reason = _free(address, family, number)
         if found:
             return Listener(address, found)
@@ -95,16 +96,10 @@ def _candidates(name: str, settings: Mapping[str, Any], arguments: Arguments) ->
 
 def _free(address: str, family: socket.AddressFamily, number: int) -> tuple[int, OSError | None]:
     """*number* if it can be listened on, for 0 one that can; else 0 and why not."""
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # as Apache does
-        try:
-            probe.bind((address, number))
-            probe.listen()
-        except OSError as error:
-            return 0, error
-        return int(probe.getsockname()[1]), None
+    try:
+        return available_port(family, (address, number)), None
+    except OSError as error:
+        return 0, error
 
 
 def _refusal(name: str, address: str, candidates: list[int], reason: OSError | None) -> str:

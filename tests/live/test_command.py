@@ -431,8 +431,7 @@ def test_config_for_a_system_apache(hello: Path, tmp_site: Path, stock_apache: P
     assert printed.returncode == 0, printed
     root = Path(tmp_site.parent / f"{tmp_site.name}-etc")
     shutil.copytree(stock_apache, root, symlinks=False)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port("127.0.0.1", 0)
     try:
         (root / "ports.conf").write_text(f"Listen 127.0.0.1:{port}\n")
         shutil.rmtree(root / "sites-enabled", ignore_errors=True)

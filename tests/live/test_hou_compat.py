@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.script import running_script
 
+from httpdapy.apache.server import free_port
+
 ONE_WAY = True
 LIVE = True
 
@@ -78,15 +80,8 @@ def readBinaryFile(path):
 """
 
 
-def free_number() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def test_ports_are_numbers(tmp_site: Path):
-    number = free_number()
+    number = free_port("127.0.0.1", 0)
     with running_script(tmp_site, SCRIPT.replace("NUMBER", str(number))) as script:
         assert script.text("/main") == "main main"
         assert script.text("/default") == "default"
@@ -112,7 +107,7 @@ def test_ports_are_numbers(tmp_site: Path):
 
 
 def test_the_number_of_the_main_port_is_the_main_port(tmp_site: Path):
-    number = free_number()
+    number = free_port("127.0.0.1", 0)
     source = SCRIPT.replace("NUMBER", str(number)) + (
         "\ndef announce(name, port):\n    print('port', name, port, flush=True)\n"
         f"hou.webServer.run({number}, port_callback=announce)\n"
