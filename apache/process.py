@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import IO
 
 STOP_TIMEOUT_S = 10.0
+#: A signal that comes just before a wait does not end it: Python's handler runs this late then.
+SIGNAL_S = 1.0
 
 _KEEPER = Path(__file__).with_name("keeper.sh")
 
@@ -114,9 +117,16 @@ class Process:
         """Apache's exit status, or None while it runs."""
         return self._process.poll()
 
-    def wait(self, timeout_s: float | None = None) -> int:
-        """Wait until Apache ends; its exit status.  Raises subprocess.TimeoutExpired."""
-        return self._process.wait(timeout_s)
+    def wait(self) -> int:
+        """Wait until Apache ends; its exit status."""
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            descriptor = os.pidfd_open(self.pid)
+            try:
+                while self.poll() is None:
+                    select.select([descriptor], [], [], SIGNAL_S)
+            finally:
+                os.close(descriptor)
+        return self._process.wait()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process that has started the others, if it lives."""

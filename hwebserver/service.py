@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ..apache import installation
 from ..apache.errors import ConfigError, ServerError
 from ..apache.permissions import check_readable, own_parts, serving_user
-from ..apache.process import Process, Root
+from ..apache.process import SIGNAL_S, Process, Root
 from . import script, sources
 from .choice import Listener, choose
 from .configuration import SOCKET, configuration
@@ -141,7 +141,10 @@ class Service:
         self._events.put((handle, arguments))
 
     def _handle_event(self) -> None:
-        handle, arguments = self._events.get()
+        try:
+            handle, arguments = self._events.get(timeout=SIGNAL_S)
+        except queue.Empty:
+            return
         handle(*arguments)
 
     @contextmanager

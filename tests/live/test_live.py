@@ -31,6 +31,10 @@ def announce(name, port):
 def say(*words):
     print(" ".join(map(str, words)) + "\\n", end="", flush=True)
 
+def stay():
+    while True:  # a signal just before a wait without end would not end it
+        time.sleep(0.1)
+
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 """
 SHARED = f"""{ANNOUNCE}
@@ -225,7 +229,7 @@ while hwebserver._default.name and "again" not in sys.argv:
     if not any(t.name == "hwebserver" for t in threading.enumerate()):
         sys.argv.append("again")
 hwebserver.run(0, in_background=True, port_callback=lambda port: announce("again", port))
-threading.Event().wait()
+stay()
 """
     with running_script(tmp_site, source, run=None) as script:
         waiting: list[str] = []
@@ -252,7 +256,7 @@ for server in servers:
         return Response("ending")
     server.run(0, in_background=True,
                port_callback=lambda name, port, server=server: announce(server.name, port))
-threading.Event().wait()
+stay()
 """
     with running_script(tmp_site, source, run=None, first="b") as script:
         for name in "ab":
@@ -296,7 +300,7 @@ if not child:
     sys.exit(0)
 os.waitpid(child, 0)
 say("waited")
-threading.Event().wait()
+stay()
 """
     with running_script(tmp_site, source, run=None) as script:
         script.log.allow("DeprecationWarning")
@@ -368,7 +372,7 @@ for number in range({port}, {port} + 20):
         break
     except hwebserver.OperationFailed as error:
         say(error)
-threading.Event().wait()
+stay()
 """
         with running_script(tmp_site, source, run=None) as script:
             assert script.port > port
@@ -383,7 +387,7 @@ def test_the_process_is_stopped(tmp_site):
     source = f"""{SHARED}
 hwebserver.setSettingsForPort({{"TIMEOUT": 1}})
 {SERVE}
-threading.Event().wait()
+stay()
 """
     with running_script(tmp_site, source, run=None) as script:
         script.log.allow("HDPY0018")
@@ -406,7 +410,7 @@ def large(request):
 def threads(request):
     return Response(str(sum(t.name.startswith("hwebserver-") for t in threading.enumerate())))
 {SERVE}
-threading.Event().wait()
+stay()
 """
     with running_script(tmp_site, source, run=None) as script:
         slow = [socket.create_connection(("127.0.0.1", script.port), 30) for _ in range(8)]
@@ -441,7 +445,7 @@ async def add_on_the_loop(request):
 hwebserver.urlHandler("/add")(add)
 hwebserver.urlHandler("/add-on-the-loop")(add_on_the_loop)
 {SERVE}
-threading.Event().wait()
+stay()
 """
     with running_script(tmp_site, source, run=None) as script:
 

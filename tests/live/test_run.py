@@ -157,6 +157,23 @@ hwebserver.run(0, port_callback=announce)
         assert script.wait() == 0
 
 
+def test_a_signal_that_another_thread_takes(tmp_site):
+    """It does not interrupt run() as it waits, nor does one that comes just before it waits."""
+    source = f"""{HELLO}
+import signal, sys, threading
+def end():
+    input()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+if "mod_wsgi" not in sys.modules:
+    threading.Thread(target=end).start()
+"""
+    with running_script(tmp_site, source, stdin=subprocess.PIPE) as script:
+        assert script.text("/hello") == "Hello"
+        script.process.stdin.write("\n")
+        script.process.stdin.close()
+        assert script.wait() == 0
+
+
 # -- ports -----------------------------------------------------------------------------------------
 
 

@@ -24,11 +24,12 @@ hwebserver.run(0, port_callback=_announce, {arguments})
 """
 #: What runs it in the background, until SIGTERM.
 _RUN_IN_BACKGROUND = """
-import signal, sys, threading
+import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 """
 _STAY = """
-threading.Event().wait()
+while True:  # a signal just before a wait without end would not end it
+    time.sleep(0.1)
 """
 #: Whether scripts that do not call run() themselves do so in the background.
 in_background = False
@@ -174,7 +175,12 @@ class Script:
 
     def wait(self, timeout_s: float = 30.0) -> int:
         """Wait until the script ends; its exit status."""
-        status = self.process.wait(timeout_s)
+        try:
+            status = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # has faulthandler say where its threads are
+            self.process.wait(timeout_s)
+            raise AssertionError("\n".join(["no end", *self.output, *self.log.lines])) from None
         for reader in self._readers:
             reader.join()
         return status
@@ -246,7 +252,7 @@ def running_script(
     *arguments: str,
     run: str | None = "",
     name: str = "script.py",
-    command: Sequence[str] = (sys.executable,),
+    command: Sequence[str] = (sys.executable, "-X", "faulthandler"),
     given: Sequence[str] | None = None,
     env: Mapping[str, str] | None = None,
     stdin: int = subprocess.DEVNULL,
