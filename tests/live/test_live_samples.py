@@ -50,7 +50,7 @@ TALK = """async () => {
     say(ada, "Hello, <b>Bob</b>!");
     await until(() => said(bob).length === 1);
     say(bob, "Hello, Ada \\u2603");
-    await until(() => said(ada).length === 2);
+    await until(() => said(ada).length === 2 && said(bob).length === 2);
     return JSON.stringify([said(ada), said(bob)]);
 }"""
 TICK = """async () => {
