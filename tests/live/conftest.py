@@ -4,6 +4,7 @@ Every test runs on both ways into Python; those of modules with LIVE, which are 
 call run(), in the background of a script as well.
 """
 
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -69,8 +70,18 @@ def module_site(way: str):
 
 
 @pytest.fixture
-def site(server: TestServer):
-    """A directory of the test's own, whose error log is watched."""
-    yield Site(server)
+def site(server: TestServer, request: pytest.FixtureRequest):
+    """A directory of the test's own, whose error log is watched.
+
+    For modules with ONE_INTERPRETER those of all tests have one interpreter together: a new one
+    takes longer than most tests.
+    """
+    name = request.module.__name__.rpartition(".")[2]
+    if getattr(request.module, "ONE_INTERPRETER", False):
+        if not (server.root / name).exists():
+            Site(server, name).htaccess(f"PythonInterpreter {name}")
+        yield Site(server, f"{name}/{secrets.token_hex(4)}")
+    else:
+        yield Site(server)
     server.settle()
     server.log.check()

@@ -10,6 +10,8 @@ import uuid
 import pytest
 from support.site import Site, wait_for
 
+ONE_INTERPRETER = True
+
 
 def raw(site: Site, request: str) -> bytes:
     """Everything the server sends until it closes."""

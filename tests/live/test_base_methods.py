@@ -6,6 +6,8 @@ The first request of an interpreter has dispatch find its handler, later ones ne
 import pytest
 from support.site import Answer, Site
 
+ONE_INTERPRETER = True
+
 HEAD = "import httpdapi\n"
 
 

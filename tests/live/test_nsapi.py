@@ -13,6 +13,8 @@ from support.site import Answer, Site, wait_for
 
 from httpdapy import httpdapi
 
+ONE_INTERPRETER = True
+
 
 def basic(user: str, password: str) -> dict[str, str]:
     pair = base64.b64encode(f"{user}:{password}".encode()).decode()

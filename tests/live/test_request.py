@@ -10,6 +10,8 @@ import pytest
 from support.httpd import Httpd
 from support.site import Site, wait_for
 
+ONE_INTERPRETER = True
+
 
 def connection_to(site: Site) -> http.client.HTTPConnection:
     return http.client.HTTPConnection("127.0.0.1", site.server.server.port, timeout=30)

@@ -12,6 +12,8 @@ HEAD = """
 import httpdapi
 from http import HTTPStatus
 from httpdapi import *
+
+ONE_INTERPRETER = True
 """
 GO = "raise SERVER_RETURN(REQ_ABORTED, PROTOCOL_NOT_FOUND)"
 
