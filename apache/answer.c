@@ -32,6 +32,7 @@ struct hdpy_answer {
     ap_filter_t *filter;      /* on the WSGI way */
     const char *watch_key;
     const char *script;       /* its file; where the answer is made, mod_proxy has another one */
+    int is_loops;             /* an event loop's server writes it */
     int may_hand_over;        /* the client's connection may be asked for */
     int first_status;         /* the request's before Python had it: an error's in its ErrorDocument */
     const char *document;     /* Apache makes the answer, for this reason; NULL: Python made it */
@@ -124,7 +125,7 @@ static void take_private_headers(hdpy_answer *answer)
             answer->client = apr_pstrdup(r->pool, client);
         apr_table_unset(r->headers_out, HDPY_HEADER_CLIENT);
     }
-    if (r->proxyreq)
+    if (answer->is_loops)
         capitalize(r);
     if (files) {
         hdpy_watch_set(answer->watch_key, files);
@@ -236,6 +237,11 @@ hdpy_answer *hdpy_answer_filter(request_rec *r, const char *watch_key)
     answer->watch_key = watch_key;
     answer->filter = ap_add_output_filter_handle(filter_handle, answer, r, r->connection);
     return answer;
+}
+
+void hdpy_answer_is_loops(hdpy_answer *answer)
+{
+    answer->is_loops = 1;
 }
 
 void hdpy_answer_may_hand_over(hdpy_answer *answer)

@@ -17,6 +17,9 @@ void hdpy_answer_register(void);
 /* Before mod_wsgi or mod_proxy runs.  watch_key: what its files are watched under. */
 hdpy_answer *hdpy_answer_filter(request_rec *r, const char *watch_key);
 
+/* It comes from an event loop's server, which writes headers in small letters. */
+void hdpy_answer_is_loops(hdpy_answer *answer);
+
 /* The answer may be that the client's connection is to be handed over. */
 void hdpy_answer_may_hand_over(hdpy_answer *answer);
 

@@ -7,8 +7,7 @@
  *   direct   direct.c calls interpreters/dispatch.py with a request.c; answer.c sends
  *   WSGI     wsgi.c has mod_wsgi run our entry script, which has the dispatch; answer.c looks at
  *            what comes back
- *
- *   proxied  proxy.c has mod_proxy ask a process with an event loop: where PythonSocket says so
+ *   proxied  proxy.c asks a process with an event loop: where PythonSocket says so
  *
  * The WSGI way is that of an interpreter's very first request, for it is mod_wsgi that makes
  * interpreters: the entry script registers the dispatch and leaves the request to the direct way.
@@ -245,7 +244,6 @@ static void register_hooks(apr_pool_t *p)
     hdpy_htaccess_register();
     hdpy_linger_register();
     hdpy_plain_register();
-    hdpy_proxy_register();
     hdpy_static_register();
     hdpy_walk_register();
     hdpy_wsgi_register();

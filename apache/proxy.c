@@ -1,23 +1,20 @@
-/* The proxied way: a process with an event loop answers, over a Unix socket.
+/* The proxied way: a process with an event loop answers, at a Unix socket.
  *
  *   PythonSocket path [upgrades]   none   where it listens; upgrades: for WebSockets only
  *
- * mod_proxy_http carries requests there, and what comes and goes by WebSockets that are not handed over
- * (handover.c).  What Python is to know of a request beside the client's own headers goes with it in
- * two headers more, which replace any of the client's.  The answer comes back through the same filter
- * as mod_wsgi's (answer.c), so that here, too, Python can leave it to Apache.
+ * loop.c carries requests there, and mod_proxy_http what comes and goes by WebSockets that are not
+ * handed over (handover.c).  What Python is to know of a request beside the client's own headers goes
+ * with it in two headers more, which replace any of the client's.  The answer comes back through the
+ * same filter as mod_wsgi's (answer.c), so that here, too, Python can leave it to Apache.
  */
 #include "proxy.h"
 
 #include "http_config.h"
 #include "http_core.h"
-#include "http_connection.h"
 #include "http_log.h"
 #include "http_protocol.h"
-#include "apr_portable.h"
 #include "apr_strings.h"
 #include "apr_thread_mutex.h"
-#include "util_filter.h"
 
 #include <string.h>
 
@@ -26,6 +23,7 @@
 #include "handover.h"
 #include "linger.h"
 #include "link.h"
+#include "loop.h"
 #include "thread.h"
 
 extern module AP_MODULE_DECLARE_DATA httpdapy_module;
@@ -40,11 +38,12 @@ typedef struct upgraded {
 static upgraded *all_upgraded;
 static apr_interval_time_t time_to_close;
 static apr_thread_mutex_t *lock; /* of the list */
-static int can_ask;              /* mod_proxy_http is there */
+static int can_tunnel;           /* mod_proxy_http is there */
 
 void hdpy_proxy_init(apr_pool_t *p)
 {
-    can_ask = ap_find_linked_module("mod_proxy_http.c") != NULL;
+    can_tunnel = ap_find_linked_module("mod_proxy_http.c") != NULL;
+    hdpy_loop_init();
     apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, p);
 }
 
@@ -93,42 +92,6 @@ void hdpy_proxy_stop(unsigned seconds)
         pthread_detach(thread);
 }
 
-/* ---- waiting for the answer ---------------------------------------------------------------- */
-
-/* A request is on its way to the loop, and nothing of its answer has been read. */
-static _Thread_local int is_waiting;
-static ap_filter_rec_t *wait_handle;
-
-/* A loop that is busy answers several requests in one go.  The worker stays awake for a moment, with
- * the processor for who has work to do: asleep, it costs the loop more time to wake it than to
- * answer.  A quarter more answers on eight connections (2026-11, two cores). */
-static apr_status_t wait_awake(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode,
-                               apr_read_type_e block, apr_off_t readbytes)
-{
-    apr_os_sock_t fd;
-
-    if (is_waiting && mode == AP_MODE_GETLINE && block == APR_BLOCK_READ) {
-        is_waiting = 0;
-        if (apr_os_sock_get(&fd, ap_get_conn_socket(f->c)) == APR_SUCCESS)
-            hdpy_linger_awake(fd);
-    }
-    return ap_get_brigade(f->next, bb, mode, block, readbytes);
-}
-
-/* A connection to the loop, which mod_proxy opens while it asks for us. */
-static int pre_connection(conn_rec *c, void *socket)
-{
-    if (is_waiting)
-        ap_add_input_filter_handle(wait_handle, NULL, NULL, c);
-    return OK;
-}
-
-void hdpy_proxy_register(void)
-{
-    wait_handle = ap_register_input_filter("HTTPDAPY_WAIT", wait_awake, NULL, AP_FTYPE_CONNECTION);
-    ap_hook_pre_connection(pre_connection, NULL, NULL, APR_HOOK_MIDDLE);
-}
-
 /* ---- requests ------------------------------------------------------------------------------ */
 
 static int is_upgrade(request_rec *r)
@@ -143,61 +106,45 @@ int hdpy_proxy_takes(request_rec *r, const hdpy_dir_conf *conf)
     return conf->socket && (!conf->socket_upgrades || is_upgrade(r));
 }
 
-/* Append a field and a space; what a header or split(" ") would trip over is %xx. */
-static void append(apr_array_header_t *text, const char *field)
+/* A field without what a header or split(" ") would trip over, which becomes %xx. */
+static const char *field(request_rec *r, const char *text)
 {
     static const char digits[] = "0123456789ABCDEF";
+    const char *from;
+    char *escaped, *to;
 
-    for (const char *c = field ? field : ""; *c; c++) {
-        if (*c > ' ' && *c < 0x7f && *c != '%') {
-            *(char *)apr_array_push(text) = *c;
+    for (from = text ? text : ""; *from > ' ' && *from < 0x7f && *from != '%'; from++)
+        ;
+    if (!*from)
+        return text ? text : "";
+    to = escaped = apr_palloc(r->pool, 3 * strlen(text) + 1);
+    for (from = text; *from; from++)
+        if (*from > ' ' && *from < 0x7f && *from != '%') {
+            *to++ = *from;
         } else {
-            *(char *)apr_array_push(text) = '%';
-            *(char *)apr_array_push(text) = digits[(unsigned char)*c >> 4];
-            *(char *)apr_array_push(text) = digits[(unsigned char)*c & 15];
+            *to++ = '%';
+            *to++ = digits[(unsigned char)*from >> 4];
+            *to++ = digits[(unsigned char)*from & 15];
         }
-    }
-    *(char *)apr_array_push(text) = ' ';
+    *to = '\0';
+    return escaped;
 }
 
-static const char *ended(apr_array_header_t *text)
-{
-    text->elts[text->nelts - 1] = '\0'; /* in place of the last space */
-    return text->elts;
-}
-
-/* The fields are those of interpreters/asgi.py's Facts.  The protocol, which is never empty, is last:
+/* The fields are those of interpreters/asgi.py's _facts.  The protocol, which is never empty, is last:
  * spaces at the end would be lost. */
 static const char *facts(request_rec *r, int can_hand_over)
 {
-    apr_array_header_t *text = apr_array_make(r->pool, 256, 1);
     conn_rec *c = r->connection;
 
-    append(text, r->method);
-    append(text, r->useragent_ip);
-    append(text, apr_itoa(r->pool, c->client_addr->port));
-    append(text, c->local_ip);
-    append(text, apr_itoa(r->pool, c->local_addr->port));
-    append(text, ap_http_scheme(r));
-    append(text, ap_get_server_name(r));
-    append(text, apr_itoa(r->pool, ap_get_server_port(r)));
-    append(text, r->user);
-    append(text, r->uri);
-    append(text, apr_table_get(r->headers_in, "Host") ? "Host" : ""); /* mod_proxy adds one */
-    append(text, can_hand_over ? "client" : "");
-    append(text, r->protocol);
-    return ended(text);
+    return apr_psprintf(r->pool, "%s %s %d %s %d %s %s %d %s %s %s %s", field(r, r->method),
+                        field(r, r->useragent_ip), (int)c->client_addr->port,
+                        field(r, c->local_ip), (int)c->local_addr->port,
+                        field(r, ap_http_scheme(r)), field(r, ap_get_server_name(r)),
+                        (int)ap_get_server_port(r), field(r, r->user), field(r, r->uri),
+                        can_hand_over ? "client" : "", field(r, r->protocol));
 }
 
-static const char *one_field(request_rec *r, const char *field)
-{
-    apr_array_header_t *text = apr_array_make(r->pool, 256, 1);
-
-    append(text, field);
-    return ended(text);
-}
-
-/* What mod_proxy's status means here, with a line in the log. */
+/* What the status means here, with a line in the log. */
 static int explained(request_rec *r, const hdpy_dir_conf *conf, int status)
 {
     if (status == HTTP_BAD_GATEWAY && apr_table_get(r->notes, "proxy_timedout"))
@@ -233,51 +180,63 @@ static void flush(request_rec *r)
     ap_pass_brigade(c->output_filters, bb);
 }
 
+/* Have mod_proxy ask, and carry what comes and goes by a WebSocket that stays here. */
+static int tunnel(request_rec *r, const hdpy_dir_conf *conf, const char *said, const char *settings)
+{
+    const char *filename = r->filename, *handler = r->handler;
+    upgraded entry = {.client = ap_get_conn_socket(r->connection)};
+    int status;
+
+    apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, said);
+    apr_table_setn(r->headers_in, HDPY_HEADER_SETTINGS, settings);
+    apr_table_setn(r->notes, "proxy-nocanon", "1");
+    r->filename = (char *)hdpy_unparsed_uri(r); /* mod_proxy joins the two */
+    r->handler = apr_pstrcat(r->pool, "proxy:unix:", conf->socket, "|http://httpdapy", NULL);
+    enter(&entry);
+    status = ap_run_handler(r);
+    leave(&entry);
+    r->filename = (char *)filename;
+    r->handler = handler;
+    apr_table_unset(r->headers_in, HDPY_HEADER_REQUEST);
+    apr_table_unset(r->headers_in, HDPY_HEADER_SETTINGS);
+    return status;
+}
+
+static int ask(request_rec *r, const hdpy_dir_conf *conf, const char *said, const char *settings)
+{
+    int status;
+
+    hdpy_linger_enter();
+    status = hdpy_loop_ask(r, conf->socket, said, settings);
+    hdpy_linger_leave();
+    return status;
+}
+
 int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target *target)
 {
     const char *version = apr_table_get(r->headers_in, "Sec-WebSocket-Version");
-    const char *filename = r->filename, *handler = r->handler, *method = r->method;
-    int proxyreq = r->proxyreq;
+    const char *method = r->method, *said, *settings = field(r, target->settings);
+    int proxyreq = r->proxyreq, upgrades = is_upgrade(r), can_hand_over, status;
     hdpy_answer *answer;
-    int can_hand_over, status;
 
-    if (!can_ask) { /* the next handler would send the file that has the URL's path */
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: %s: PythonSocket needs mod_proxy and "
-                      "mod_proxy_http; load them", filename);
+    if (upgrades && !can_tunnel) { /* the next handler would send the file that has the URL's path */
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "HDPY0016: %s: a WebSocket needs mod_proxy and "
+                      "mod_proxy_http; load them", r->filename);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (version && strcmp(version, "13") && is_upgrade(r))
+    if (upgrades && version && strcmp(version, "13"))
         return refuse_version(r);
-    can_hand_over = is_upgrade(r) && hdpy_handover_is_possible(r);
-    apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, facts(r, can_hand_over));
-    if (r->method_number == M_INVALID)
-        r->method = "POST"; /* the loop's server does not know it, and has the right one in facts() */
-    apr_table_setn(r->headers_in, HDPY_HEADER_SETTINGS, one_field(r, target->settings));
-    apr_table_setn(r->notes, "proxy-nocanon", "1");
+    can_hand_over = upgrades && hdpy_handover_is_possible(r);
+    said = facts(r, can_hand_over);
     answer = hdpy_answer_filter(r, target->watch_key);
+    hdpy_answer_is_loops(answer);
     if (can_hand_over)
         hdpy_answer_may_hand_over(answer);
-    r->filename = (char *)hdpy_unparsed_uri(r); /* mod_proxy joins the two */
-    r->handler = apr_pstrcat(r->pool, "proxy:unix:", conf->socket, "|http://httpdapy", NULL);
-    if (is_upgrade(r) && lock) {
-        upgraded entry = {.client = ap_get_conn_socket(r->connection)};
-
-        enter(&entry);
-        status = ap_run_handler(r);
-        leave(&entry);
-    } else {
-        hdpy_linger_enter();
-        is_waiting = 1;
-        status = ap_run_handler(r);
-        is_waiting = 0;
-        hdpy_linger_leave();
-    }
-    r->filename = (char *)filename;
+    if (r->method_number == M_INVALID)
+        r->method = "POST"; /* the loop's server does not know it, and has the right one in facts() */
+    status = (upgrades ? tunnel : ask)(r, conf, said, settings);
     r->proxyreq = proxyreq;
-    r->handler = handler;
     r->method = method;
-    apr_table_unset(r->headers_in, HDPY_HEADER_REQUEST);
-    apr_table_unset(r->headers_in, HDPY_HEADER_SETTINGS);
     if (!hdpy_answer_has_begun(answer))
         status = explained(r, conf, status);
     status = hdpy_answer_end(answer, status);

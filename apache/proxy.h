@@ -7,13 +7,10 @@
 #include "settings.h"
 #include "target.h"
 
-/* For register_hooks(). */
-void hdpy_proxy_register(void);
-
 /* Whether PythonSocket sends the request there. */
 int hdpy_proxy_takes(request_rec *r, const hdpy_dir_conf *conf);
 
-/* Have mod_proxy ask there.  The status for Apache, never DECLINED. */
+/* Ask there.  The status for Apache, never DECLINED. */
 int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target *target);
 
 /* In each child, before its threads run. */

@@ -76,7 +76,7 @@ def can_be_handed_over(scope: Scope) -> bool:
     """Whether Apache can hand over the connection of the client; see apache/handover.c."""
     for name, value in scope["headers"]:
         if name == _REQUEST:
-            return bool(value.split(b" ")[11])
+            return bool(value.split(b" ")[10])
     return False
 
 
@@ -105,8 +105,7 @@ class ASGIRequest(WSGIRequest):
             raise ForeignRequestError
         self._scope = scope
         # method, remote_addr, remote_port, local_addr, local_port, scheme, server_name,
-        # server_port, user, uri, "Host" if the client has sent one, "client" if its connection
-        # can be handed over, protocol
+        # server_port, user, uri, "client" if its connection can be handed over, protocol
         self._facts: list[str] = facts.decode("ascii").split(" ")
         self._lines = []
         self._unended = {}
@@ -156,7 +155,7 @@ class ASGIRequest(WSGIRequest):
 
     @property
     def protocol(self) -> str:
-        return self._facts[12]
+        return self._facts[11]
 
     @property
     def user(self) -> str | None:
@@ -195,8 +194,6 @@ class ASGIRequest(WSGIRequest):
         headers = self._headers_in
         if headers is None:
             without = PRIVATE | {b"proxy"}
-            if not self._facts[10]:
-                without |= {b"host"}
             if self._scope["type"] == "http":
                 without |= _HOP_BY_HOP
             headers = self._headers_in = Headers(
