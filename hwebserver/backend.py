@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 MAX_MESSAGE_SIZE = 64 * 1024**2
 #: Clients that do not answer a ping within such a time are lost.
 _PING_S = 20.0
-#: Longer than Apache keeps a connection for the next request (proxy.conf.in).
+#: Longer than Apache keeps a connection for the next request (apache/loop.c).
 _KEEP_ALIVE_S = 75
 _HEADERS_MAX = 1024**2  # bytes; the limits are Apache's
 #: What streams may still send when the process is told to end, before they are broken off.
@@ -74,7 +74,6 @@ class Backend:
         server: Server,
     ) -> None:
         self._routers = routers
-        self._max_request_size = max_request_size
         self._server_of_handlers = server
         self._listening = listening
         self._handover = Handover(clients)
@@ -219,13 +218,12 @@ class Backend:
             await self._answer_socket(port, request, scope, receive, send)
             return
         assert send_all is not None
-        limit = self._max_request_size
         handler = self._routers.handler(port, request.uri) or NotFound
         if getattr(handler, "is_async", False):
-            exchange = LoopExchange(scope, receive, send_all, limit)
+            exchange = LoopExchange(scope, receive, send_all)
             await self._answer_async(handler, request, scope, exchange)
         else:
-            waiting = ThreadExchange(scope, receive, send_all, limit, self._loop)
+            waiting = ThreadExchange(scope, receive, send_all, self._loop)
             self._workers.submit(partial(_run, handler, request, waiting))
             messages = await waiting.rest
             if messages is not None:
@@ -351,11 +349,10 @@ async def _call(
     handler: type[ASGIHandler], scope: Scope, request: ASGIRequest, exchange: LoopExchange
 ) -> object:
     try:
-        await handler.application(scope, exchange.received, exchange.passed)
+        await handler.application(scope, exchange.receive, exchange.passed)
     finally:
         if exchange.has_passed:
             request.note_sent()
-    exchange.check_limit()
     if not exchange.has_passed:
         raise OperationFailed("the ASGI application has returned without an answer")
     return REQ_PROCEED

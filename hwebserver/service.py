@@ -48,7 +48,7 @@ _PORT_TRIES = 5
 #: How long requests in progress may go on after Ctrl-C or SIGTERM.
 _GRACE_S = 5.0
 _POLL_S = 0.2
-#: What mod_proxy takes of a socket's path, bytes; the kernel takes twelve more.
+#: What mod_proxy, which carries WebSockets, takes of a path, bytes; the kernel takes twelve more.
 _PATH_MAX = 95
 #: Connections that wait for the event loop.
 _BACKLOG = 4096

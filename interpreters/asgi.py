@@ -306,7 +306,7 @@ class ASGIRequest(WSGIRequest):
 class Exchange:
     """The request's body and its answer, as ASGI messages.  Base of two classes.
 
-    send_all: sends several messages; limit: most bytes of a body.
+    send_all: sends several messages.
     """
 
     # defaults on the class, since most requests leave them as they are
@@ -320,11 +320,10 @@ class Exchange:
     # has ended when the client has gone away; None: nobody looks yet
     _is_gone: asyncio.Task[None] | None = None
 
-    def __init__(self, scope: Scope, receive: Receive, send_all: SendAll, limit: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send_all: SendAll) -> None:
         self._scope = scope
         self._is_head = scope.get("method") == "HEAD"
-        self._limit = limit
-        self._receive = receive
+        self.receive = receive
         self._send_all = send_all
 
     def tell_log(self, message: str) -> bool:
@@ -362,25 +361,13 @@ class Exchange:
 
     async def _received(self) -> Message:
         """The next piece of the body."""
-        message = await self.received()
+        message = await self.receive()
         if message["type"] != "http.request":
             raise read_error(400, "the client has gone away")
         return message
 
-    async def received(self) -> Message:
-        """As receive() of ASGI.  Raises RequestError (413) for a body of more than *limit*."""
-        message = await self._receive()
-        self._limit -= len(message.get("body", b""))
-        self.check_limit()
-        return message
-
-    def check_limit(self) -> None:
-        """Raises RequestError (413) when the body was larger than *limit*."""
-        if self._limit < 0:  # mod_proxy does not look at LimitRequestBody
-            raise read_error(413, "it is larger than max_request_size")
-
     async def _disconnected(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self.receive())["type"] != "http.disconnect":
             pass  # the end of a body, which may be none
 
     def write(self, data: bytes) -> None:
@@ -435,10 +422,9 @@ class ThreadExchange(Exchange):
         scope: Scope,
         receive: Receive,
         send_all: SendAll,
-        limit: int,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        super().__init__(scope, receive, send_all, limit)
+        super().__init__(scope, receive, send_all)
         self._loop = loop
         self._body = bytearray()
         self._has_more = _comes_with_body(scope)
@@ -541,8 +527,8 @@ class LoopExchange(Exchange):
     _file: IO[bytes] | None = None
     _news: asyncio.Event  # while it is drained
 
-    def __init__(self, scope: Scope, receive: Receive, send_all: SendAll, limit: int) -> None:
-        super().__init__(scope, receive, send_all, limit)
+    def __init__(self, scope: Scope, receive: Receive, send_all: SendAll) -> None:
+        super().__init__(scope, receive, send_all)
         self._queue: deque[bytes | tuple[BufferedReader, int]] = deque()
         #: the body is there: nothing more comes but that the client is gone
         self.has_body = not _comes_with_body(scope)
@@ -598,8 +584,6 @@ class LoopExchange(Exchange):
 
     async def passed(self, message: Message) -> None:
         """Send a *message* that an application has made itself."""
-        if self._limit < 0 and not self.has_passed:
-            return  # what it says of that; the answer is 413
         if message["type"] == "http.response.start":
             self.has_passed = self._has_begun = True
             message = _with_known_status({**message, "headers": list(message.get("headers", ()))})
