@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 MAX_MESSAGE_SIZE = 64 * 1024**2
 #: Clients that do not answer a ping within such a time are lost.
 _PING_S = 20.0
-#: Longer than Apache keeps a connection for the next request (apache/loop.c).
-_KEEP_ALIVE_S = 75
+#: Connections without a request for so long are closed: longer than Apache uses one again
+#: (apache/loop.c).
+_IDLE_S = 75.0
 _HEADERS_MAX = 1024**2  # bytes; the limits are Apache's
 #: What streams may still send when the process is told to end, before they are broken off.
 _GRACE_S = 5.0
@@ -99,11 +100,11 @@ class Backend:
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
             h11_max_incomplete_event_size=_HEADERS_MAX,
         )
         self._server = uvicorn.Server(config)
         self._serving: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
         self._loop = coroutines.event_loop()
 
     # -- for other threads -----------------------------------------------------------------------
@@ -153,6 +154,7 @@ class Backend:
         self._handover.start()
         await self._start_applications()
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._listening]))
+        self._sweeping = self._loop.call_later(_IDLE_S, self._close_idle)
         while not self._server.started:
             if self._serving.done():
                 await self._serving
@@ -164,6 +166,13 @@ class Backend:
                 lifespan = Lifespan(handler.application)
                 await lifespan.startup()
                 self._lifespans[id(handler.application)] = lifespan
+
+    def _close_idle(self) -> None:
+        """Close connections of workers that have had no request for a while."""
+        for connection in list(self._server.server_state.connections):
+            if isinstance(connection, Protocol):
+                connection.close_if_idle(self._loop.time() - _IDLE_S)
+        self._sweeping = self._loop.call_later(_IDLE_S, self._close_idle)
 
     async def _go_away(self) -> None:
         self._begin_to_stop()
@@ -195,6 +204,8 @@ class Backend:
             await lifespan.shutdown()
         self._break_off()
         self._handover.close()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         self._server.force_exit = True
         self._server.should_exit = True
         if self._serving is not None:

@@ -308,6 +308,29 @@ stay()
         assert script.text("/count")
 
 
+def test_connections_that_wait_for_long_are_closed(tmp_site):
+    """Apache's workers have others, when they need them."""
+    source = f"""{SHARED}
+from httpdapy.hwebserver import backend
+backend._IDLE_S = 0.3
+
+@hwebserver.urlHandler("/connections")
+def connections(request):
+    import gc
+    all = [each for each in gc.get_objects() if type(each) is backend.Protocol]
+    return Response(str(sum(not each.transport.is_closing() for each in all)))
+{SERVE}
+stay()
+"""
+    with running_script(tmp_site, source, run=None) as script:
+        answers = at_once([lambda: script.text("/wait?0.1") for _ in range(8)])
+        assert answers == ["waited"] * 8
+        assert int(script.text("/connections")) > 2
+        assert script.text("/wait?1") == "waited"  # on one of them, longer than that
+        assert int(script.text("/connections")) <= 2
+        assert script.text("/count").startswith("1 ")
+
+
 # -- what decides ----------------------------------------------------------------------------------
 
 
