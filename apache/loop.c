@@ -82,24 +82,29 @@ static void set_timeout(request_rec *r, connection *to)
     }
 }
 
-static int reconnect(connection *to, const char *path)
+static int is_timeout(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+/* OK, or the status of what went wrong. */
+static int reconnect(request_rec *r, connection *to, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     disconnect(to);
     if (strlen(path) >= sizeof(address.sun_path))
-        return 0;
+        return HTTP_SERVICE_UNAVAILABLE;
     strcpy(address.sun_path, path);
     strcpy(to->path, path);
     to->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (to->fd < 0)
-        return 0;
+        return HTTP_SERVICE_UNAVAILABLE;
     to->timeout = -1;
-    if (connect(to->fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-        disconnect(to);
-        return 0;
-    }
-    return 1;
+    set_timeout(r, to);
+    if (connect(to->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return OK;
+    return is_timeout() ? HTTP_GATEWAY_TIME_OUT : HTTP_SERVICE_UNAVAILABLE;
 }
 
 /* Whether the connection that is there leads to `path` and has not been closed at the other end. */
@@ -108,8 +113,7 @@ static int is_good(const connection *to, const char *path)
     char next;
 
     return to->fd >= 0 && strcmp(to->path, path) == 0 && apr_time_now() - to->since < IDLE_MAX
-        && recv(to->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0
-        && (errno == EAGAIN || errno == EWOULDBLOCK);
+        && recv(to->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && is_timeout();
 }
 
 /* Send all of `count` parts, which are changed; whether that was possible. */
@@ -328,7 +332,7 @@ static int read_head(connection *from, size_t *length)
             return HTTP_BAD_GATEWAY;
         seen = there > 3 ? there - 3 : 0;
         ssize_t count = read_more(from);
-        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (count < 0 && is_timeout())
             return HTTP_GATEWAY_TIME_OUT;
         if (count <= 0)
             return HTTP_BAD_GATEWAY;
@@ -477,21 +481,31 @@ static int pass_body(request_rec *r, connection *from, extent *body)
 
 /* ---- both ---------------------------------------------------------------------------------- */
 
-/* Send a request and read until an answer's head is there, of that length. */
+/* Send a request and read until an answer's head is there, of that length.
+ *
+ * A loop's server that ends closes connections without a request; one that comes in the same moment
+ * gets no answer.  It is asked once more then, if it is one that changes nothing (RFC 9110, 9.2.2). */
 static int ask(request_rec *r, connection *to, const char *path, const char *facts,
                const char *settings, size_t *length)
 {
-    int status;
+    int is_kept = is_good(to, path), status;
 
-    to->start = to->end = 0;
-    if (!is_good(to, path) && !reconnect(to, path))
-        return HTTP_SERVICE_UNAVAILABLE;
-    set_timeout(r, to);
-    status = send_request(r, to, facts, settings);
-    if (status != OK)
-        return status;
-    hdpy_linger_awake(to->fd);
-    return read_head(to, length);
+    for (;;) {
+        to->start = to->end = 0;
+        if (is_kept)
+            set_timeout(r, to);
+        else if ((status = reconnect(r, to, path)) != OK)
+            return status;
+        status = send_request(r, to, facts, settings);
+        if (status != OK)
+            return status;
+        hdpy_linger_awake(to->fd);
+        status = read_head(to, length);
+        if (status != HTTP_BAD_GATEWAY || !is_kept || to->end || r->method_number != M_GET
+            || framing_of(r) != NOTHING)
+            return status;
+        is_kept = 0;
+    }
 }
 
 int hdpy_loop_ask(request_rec *r, const char *path, const char *facts, const char *settings)

@@ -46,6 +46,7 @@ class Loop:
         self.path = path
         self.says: list[bytes | None] = [HELLO]
         self.pause_s = 0.0
+        self.answers_once = False  # on each connection; then a request ends it
         self.heads: list[bytes] = []
         self.bodies: list[bytes] = []
         self.connections: list[socket.socket] = []
@@ -53,6 +54,7 @@ class Loop:
         self._listening.bind(str(path))
         path.chmod(0o777)
         self._listening.listen(64)
+        self._has_answered: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
 
@@ -72,6 +74,9 @@ class Loop:
         with connection, connection.makefile("rb") as file, suppress(OSError):
             while head := _head(file):
                 self.heads.append(head)
+                if self.answers_once and connection in self._has_answered:
+                    return
+                self._has_answered.add(connection)
                 self.bodies.append(self._body(head, file))
                 for piece in list(self.says):
                     if piece is None:
@@ -283,6 +288,24 @@ def test_a_connection_that_is_closed_is_not_used_again(httpd: Httpd, loop: Loop)
     for _ in range(20):
         assert httpd.text("page.py") == "hello"
     assert len(loop.connections) == 20
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_connection_that_is_closed_as_it_is_used(httpd: Httpd, loop: Loop, method: str):
+    """What changes nothing is asked once more."""
+    loop.answers_once = True
+    if method == "HEAD":
+        loop.says = [OK + b"content-length: 5\r\n\r\n"]
+    for _ in range(20):
+        assert asked(httpd, method=method).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert len(loop.heads) > 20
+
+
+def test_what_changes_something_is_asked_once(httpd: Httpd, loop: Loop, log):
+    loop.answers_once = True
+    answers = [asked(httpd, method="DELETE") for _ in range(20)]
+    assert len(loop.heads) == 20
+    assert {answer[:12] for answer in answers} == {b"HTTP/1.1 200", b"HTTP/1.1 502"}
 
 
 def test_another_loop(httpd: Httpd, loop: Loop):
