@@ -170,8 +170,8 @@ static framing framing_of(request_rec *r)
 {
     if (apr_table_get(r->headers_in, "Transfer-Encoding"))
         return IN_CHUNKS;
-    if (apr_table_get(r->headers_in, "Content-Length"))
-        return DECLARED;
+    if (apr_table_get(r->headers_in, "Content-Length")) /* which other filters do not keep to */
+        return r->input_filters == r->proto_input_filters ? DECLARED : IN_CHUNKS;
     return r->connection->master ? UNKNOWN : NOTHING; /* HTTP/2 says nothing of it */
 }
 
@@ -184,8 +184,8 @@ static struct iovec part(const char *text)
 static int ends_here(request_rec *r, const char *name, const char *connection_header)
 {
     static const char *const all[] = {"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer",
-                                      "Transfer-Encoding", "Upgrade", "Expect", HDPY_HEADER_REQUEST,
-                                      HDPY_HEADER_SETTINGS, NULL};
+                                      "Transfer-Encoding", "Content-Length", "Upgrade", "Expect",
+                                      HDPY_HEADER_REQUEST, HDPY_HEADER_SETTINGS, NULL};
 
     for (const char *const *each = all; *each; each++)
         if (strcasecmp(name, *each) == 0)
@@ -197,7 +197,7 @@ static const char *head_text(request_rec *r, const char *facts, const char *sett
 {
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
     const apr_table_entry_t *each = (const apr_table_entry_t *)headers->elts;
-    struct iovec *parts = apr_palloc(r->pool, (size_t)(4 * headers->nelts + 9) * sizeof(*parts));
+    struct iovec *parts = apr_palloc(r->pool, (size_t)(4 * headers->nelts + 10) * sizeof(*parts));
     const char *connection_header = apr_table_get(r->headers_in, "Connection");
     const char *uri = hdpy_unparsed_uri(r);
     apr_size_t n = 0;
@@ -219,6 +219,10 @@ static const char *head_text(request_rec *r, const char *facts, const char *sett
     }
     if (body == IN_CHUNKS)
         parts[n++] = part("\r\nTransfer-Encoding: chunked");
+    if (body == DECLARED) {
+        parts[n++] = part("\r\nContent-Length: ");
+        parts[n++] = part(apr_table_get(r->headers_in, "Content-Length"));
+    }
     parts[n++] = part("\r\n\r\n");
     return apr_pstrcatv(r->pool, parts, n, NULL);
 }
@@ -277,6 +281,15 @@ static int read_piece(request_rec *r, apr_bucket_brigade *bb, apr_read_type_e bl
     return OK;
 }
 
+/* How the body goes on, where there is none: it was never there, or was read before this became the
+ * document of an error. */
+static framing of_nothing(request_rec *r, framing body)
+{
+    const char *declared = apr_table_get(r->headers_in, "Content-Length");
+
+    return body == DECLARED && strcmp(declared, "0") == 0 ? DECLARED : NOTHING;
+}
+
 /* Send head and body, as the client sends it.  OK, also where the other end is closed, which may have
  * answered before; or the status of what is wrong with the client's part. */
 static int send_request(request_rec *r, connection *to, const char *facts, const char *settings)
@@ -284,17 +297,19 @@ static int send_request(request_rec *r, connection *to, const char *facts, const
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, alloc);
     framing body = framing_of(r);
+    const char *head;
     apr_off_t length = 0;
     int is_over = 1, status;
-    const char *head;
 
     if (body != NOTHING) { /* what is there goes with the head */
         status = read_piece(r, bb, body == UNKNOWN ? APR_BLOCK_READ : APR_NONBLOCK_READ, &length,
                             &is_over);
         if (status != OK)
             return status;
-        if (body == UNKNOWN)
-            body = is_over && !length ? NOTHING : IN_CHUNKS;
+        if (is_over && !length)
+            body = of_nothing(r, body);
+        else if (body == UNKNOWN)
+            body = IN_CHUNKS;
     }
     head = head_text(r, facts, settings, body);
     if (body == IN_CHUNKS)

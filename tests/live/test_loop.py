@@ -1,6 +1,7 @@
 """What Apache says to an event loop and makes of its answers, by one that a test makes."""
 
 import asyncio
+import gzip
 import http.client
 import os
 import re
@@ -15,7 +16,7 @@ from typing import IO
 import httpx
 import pytest
 from support.httpd import Httpd
-from support.site import at_once, wait_for
+from support.site import at_once, request, wait_for
 
 from httpdapy.apache import installation
 
@@ -129,6 +130,9 @@ ServerLimit 1
 <Files other.py>
     PythonSocket "{site}/other.sock"
 </Files>
+<Location /missing>
+    ErrorDocument 404 /page.py
+</Location>
 """
 
 
@@ -234,6 +238,32 @@ def test_a_client_that_expects_to_continue(httpd: Httpd, loop: Loop):
         client.sendall(b"body")
         assert client.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"Expect" not in loop.heads[0] and loop.bodies == [b"body"]
+
+
+def test_the_body_of_what_failed_is_not_its_documents(httpd: Httpd, loop: Loop):
+    """It was read before the loop is asked for the document."""
+    for header, body in (("Content-Length: 4", b"body"), ("Content-Length: 0", b"")):
+        head = f"POST /missing HTTP/1.1\r\nHost: x\r\n{header}\r\nConnection: close\r\n\r\n"
+        assert raw(httpd, head.encode() + body).endswith(b"hello")
+    assert loop.bodies == [b"", b""]
+    assert not re.search(rb"\r\nContent-Length: 4", b"".join(loop.heads))
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_a_body_that_a_filter_unpacks(module_site: Path, size: int):
+    """It is of another length then."""
+    section = (
+        f'SetInputFilter DEFLATE\n<Files page.py>\nPythonSocket "{module_site}/in.sock"\n</Files>'
+    )
+    (module_site / "page.py").touch()
+    body = LARGE[:size]
+    with (
+        listening(module_site / "in.sock") as loop,
+        Httpd(module_site, section, modules=("deflate",)) as server,
+    ):
+        headers = {"Content-Encoding": "gzip"}
+        answer = request(server.port, "POST", "/page.py", gzip.compress(body), headers)
+        assert answer.text == "hello" and loop.bodies == [body]
 
 
 def test_a_client_that_goes_away_while_it_sends(httpd: Httpd, loop: Loop):
