@@ -137,6 +137,9 @@ def test_a_request_in_progress_is_answered_when_the_server_stops(
     tmp_site.chmod(0o777)
     (tmp_site / "page.py").write_text(SLOW)
     with Httpd(tmp_site, mpm=mpm) as httpd:
+        if (mpm, stop) == ("event", SIGTERM):
+            # in close_worker_sockets() of 2.4.71, one time in hundreds, with or without Python
+            httpd.log.allow("exit signal Segmentation fault")
         httpd.text("page.py")
         with socket.create_connection(("127.0.0.1", httpd.port), 30) as connection:
             connection.sendall(
