@@ -8,7 +8,6 @@
 #include "loop.h"
 
 #include "http_config.h"
-#include "http_log.h"
 #include "http_protocol.h"
 #include "mod_proxy.h"
 #include "apr_strings.h"
@@ -26,8 +25,6 @@
 #include "environment.h"
 #include "linger.h"
 #include "link.h"
-
-APLOG_USE_MODULE(httpdapy);
 
 /* A connection that has waited for longer is not used again: the loop's server may close it. */
 #define IDLE_MAX apr_time_from_sec(60)
