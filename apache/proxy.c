@@ -185,7 +185,7 @@ static int tunnel(request_rec *r, const hdpy_dir_conf *conf, const char *said, c
 {
     const char *filename = r->filename, *handler = r->handler;
     upgraded entry = {.client = ap_get_conn_socket(r->connection)};
-    int status;
+    int proxyreq = r->proxyreq, status;
 
     apr_table_setn(r->headers_in, HDPY_HEADER_REQUEST, said);
     apr_table_setn(r->headers_in, HDPY_HEADER_SETTINGS, settings);
@@ -197,6 +197,7 @@ static int tunnel(request_rec *r, const hdpy_dir_conf *conf, const char *said, c
     leave(&entry);
     r->filename = (char *)filename;
     r->handler = handler;
+    r->proxyreq = proxyreq;
     apr_table_unset(r->headers_in, HDPY_HEADER_REQUEST);
     apr_table_unset(r->headers_in, HDPY_HEADER_SETTINGS);
     return status;
@@ -216,7 +217,7 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
 {
     const char *version = apr_table_get(r->headers_in, "Sec-WebSocket-Version");
     const char *method = r->method, *said, *settings = field(r, target->settings);
-    int proxyreq = r->proxyreq, upgrades = is_upgrade(r), can_hand_over, status;
+    int upgrades = is_upgrade(r), can_hand_over, status;
     hdpy_answer *answer;
 
     if (upgrades && !can_tunnel) { /* the next handler would send the file that has the URL's path */
@@ -235,7 +236,6 @@ int hdpy_proxy_run(request_rec *r, const hdpy_dir_conf *conf, const hdpy_target 
     if (r->method_number == M_INVALID)
         r->method = "POST"; /* the loop's server does not know it, and has the right one in facts() */
     status = (upgrades ? tunnel : ask)(r, conf, said, settings);
-    r->proxyreq = proxyreq;
     r->method = method;
     if (!hdpy_answer_has_begun(answer))
         status = explained(r, conf, status);
